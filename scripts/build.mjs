@@ -79,7 +79,7 @@ async function bundlePage() {
     .replace('{{style}}', builtFrom('theme.css'))
     .replace('{{script}}', builtFrom('main.tsx'));
   writeFileSync('dist/console/index.html', html);
-  const licenses = ['preact', '@preact/signals', 'uplot'].map(
+  const licenses = ['preact', '@preact/signals'].map(
     (name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8')}`,
   );
   writeFileSync('dist/console/LICENSES.txt', licenses.join('\n\n'));

@@ -1,8 +1,8 @@
 // Takes the pictures of the console.
 
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { createLink } from '../../src/console/access/secrets.js';
 import { say } from '../../src/commands/views/output.js';
+import { createLink } from '../../src/console/access/secrets.js';
 import { type ShownSite, startShownSite } from './site.js';
 
 const shown = await startShownSite();

@@ -320,7 +320,12 @@ t.test('of a flood a tab gets a part, and how many lines are left out', async (t
   const total = 30_000;
   const lineOf = (number: number) => line(number, 'x'.repeat(400));
   for (let n = 0; n < total; n += 1000) {
-    appendFileSync(logFile, range(n + 2, n + 1001).map(lineOf).join(''));
+    appendFileSync(
+      logFile,
+      range(n + 2, n + 1001)
+        .map(lineOf)
+        .join(''),
+    );
     await setTimeout(20);
   }
   await until('all lines are accounted for', () => lines + omitted >= total);

@@ -132,7 +132,12 @@ t.test('without network the data stays, and the page says since when it is stale
   await page.context().setOffline(true);
   await connection.getByText(/stale since \d\d:\d\d:\d\d/).waitFor();
   await page.getByRole('cell', { name: 'alive' }).waitFor();
+  // This page has not been loaded before. It comes by itself.
+  await page.getByRole('link', { name: 'Channels' }).click();
+  await heading(page, 'The page cannot be loaded');
+  await connection.getByText(/stale since/).waitFor();
   await page.context().setOffline(false);
+  await heading(page, 'Channels');
   await connection.getByText('live').waitFor();
 });
 

@@ -283,7 +283,7 @@ t.test('axe-core finds nothing, in both themes, on narrow and wide screens', asy
   await page.getByRole('dialog').waitFor();
   t.same(await allAccessFaults(page, 'dialog'), [], 'running');
   for (const tab of ['timeline', 'fields', 'history']) {
-    await page.goto(`${live.url}rules/1?tab=${tab}&entry=d1`);
+    await page.goto(`${live.url}rules/1?tab=${tab}&entry=d1&${period(begin, begin + 60_000)}`);
     await page.locator('table, .field').first().waitFor();
     t.same(await allAccessFaults(page), [], tab);
     await page.setViewportSize({ width: 360, height: 700 });

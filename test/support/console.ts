@@ -1,15 +1,14 @@
 // A site with a worker and its console as processes, and browsers that are signed in to it.
 
-import { existsSync } from 'node:fs';
 import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { createLink } from '../../src/console/access/secrets.js';
 import type { Role } from '../../src/console/api.js';
+import { startBrowser } from './browser.js';
 import { LiveSite, type LiveSiteOptions } from './live-site.js';
 import type { Program } from './programs.js';
 
-const chromiumPath = '/usr/bin/chromium';
 const wide = { width: 1280, height: 800 };
 
 export interface ConsoleSiteOptions extends LiveSiteOptions {
@@ -35,7 +34,7 @@ export class ConsoleSite {
     await site.store();
     const program = site.start('linod', 'console', '--listen', '127.0.0.1:0', ...flags);
     const [browser, worker, link] = await Promise.all([
-      launch(t),
+      startBrowser(t),
       site.startWorker(),
       program.printed(/^http.*#token=/),
     ]);
@@ -86,14 +85,6 @@ export class ConsoleSite {
     await page.goto(this.url + path);
     return page;
   }
-}
-
-async function launch(t: Test): Promise<Browser> {
-  if (!existsSync(chromiumPath))
-    throw new Error(`${chromiumPath} is missing: install Debian's package chromium`);
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
-  t.teardown(() => browser.close());
-  return browser;
 }
 
 /** Shows the page in a theme, at a width. */

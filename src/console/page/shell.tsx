@@ -13,9 +13,9 @@ import { Link } from './parts/link.js';
 import { Page } from './parts/page.js';
 import { formatSite } from './parts/time.js';
 import { Toasts } from './parts/toasts.js';
-import { address, matchPath } from './router.js';
+import { address, href, matchPath } from './router.js';
 import { session } from './session.js';
-import { stale } from './stale.js';
+import { clearStale, markStale, stale } from './stale.js';
 import { theme, themes } from './theme.js';
 
 /** Whether the menu is open, on narrow screens. */
@@ -183,8 +183,28 @@ function CurrentPage() {
   return <loaded.view key={address.value.path} id={match.id} />;
 }
 
+/** Loads the console again when its server was away and answers. */
+function reloadWhenBack(): () => void {
+  const owner = {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const ask = () =>
+    fetch(href('/')).then(
+      () => timer !== undefined && location.reload(),
+      () => {
+        markStale(owner, Date.now(), 'The console’s server does not answer.');
+        timer = setTimeout(ask, 2000);
+      },
+    );
+  void ask();
+  return () => {
+    clearStale(owner);
+    clearTimeout(timer);
+  };
+}
+
 /** A new version of the server has other modules. */
 function BrokenPage({ error }: { readonly error: string }) {
+  useEffect(reloadWhenBack, []);
   return (
     <Page title="The page cannot be loaded">
       <p>{error}</p>

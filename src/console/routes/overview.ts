@@ -55,7 +55,8 @@ async function overview({ context, actor }: RouteRequest): Promise<OverviewView>
       ...(workers.length === 0 ? [] : await lateRules(actor, now, new Set(running.map((job) => job.ruleId)))),
       ...(await fullChannels(layer)),
     ],
-    today: await jobsOfDay(db, today),
+    // A run of yesterday may still go on.
+    today: { ...(await jobsOfDay(db, today)), running: running.length },
     running: running.slice(0, maxShown).flatMap(of),
     failures: failures.flatMap(({ times, last }) => of(last).map((last) => ({ times, last }))),
     next: await nextRules(context),

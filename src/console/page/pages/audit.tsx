@@ -7,28 +7,22 @@ import { usePagedList } from '../paged.js';
 import { Action } from '../parts/action.js';
 import { confirm } from '../parts/dialog.js';
 import { Link } from '../parts/link.js';
-import { ListFoot } from '../parts/list-foot.js';
 import { Page } from '../parts/page.js';
-import { type Column, Table } from '../parts/table.js';
+import { PagedTable } from '../parts/paged-table.js';
+import type { Column } from '../parts/table.js';
 import { Time } from '../parts/time.js';
 
 export function AuditPage() {
   const list = usePagedList<AuditRow>('audit', ['audit']);
   return (
     <Page title="Audit">
-      {list.isLoaded.value && (
-        <Table
-          label="Changes, the newest first"
-          rows={list.rows.value}
-          rowKey={({ id }) => id}
-          empty="Nobody has changed anything."
-          isLong
-          onView={list.onView}
-          total={list.total.value}
-          columns={columns}
-        />
-      )}
-      <ListFoot list={list} />
+      <PagedTable
+        label="Changes, the newest first"
+        list={list}
+        rowKey={({ id }) => id}
+        empty="Nobody has changed anything."
+        columns={columns}
+      />
     </Page>
   );
 }

@@ -8,10 +8,10 @@ import { usePagedList } from '../paged.js';
 import { Action } from '../parts/action.js';
 import { confirm, Dialog } from '../parts/dialog.js';
 import { FilterSelect, Tabs } from '../parts/fields.js';
-import { ListFoot } from '../parts/list-foot.js';
 import { Loaded, Page } from '../parts/page.js';
+import { PagedTable } from '../parts/paged-table.js';
 import { Status } from '../parts/status.js';
-import { type Column, Table } from '../parts/table.js';
+import type { Column } from '../parts/table.js';
 import { Code } from '../parts/text.js';
 import { Ago, now, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
@@ -27,18 +27,13 @@ export function OutboxPage() {
       <div class="filters">
         <FilterSelect name="state" label="State" options={states[kind]} />
       </div>
-      {list.isLoaded.value && (
-        <Table
-          label={kind === 'mail' ? 'Mails, the newest first' : 'Pushes, the newest first'}
-          rows={list.rows.value}
-          rowKey={({ id }) => id}
-          empty="There are none."
-          isLong
-          onView={list.onView}
-          columns={columns}
-        />
-      )}
-      <ListFoot list={list} />
+      <PagedTable
+        label={kind === 'mail' ? 'Mails, the newest first' : 'Pushes, the newest first'}
+        list={list}
+        rowKey={({ id }) => id}
+        empty="There are none."
+        columns={columns}
+      />
       {shown !== '' && <Message key={`${kind} ${shown}`} kind={kind} id={shown} />}
     </Page>
   );
@@ -70,7 +65,7 @@ const columns: ReadonlyArray<Column<OutboxRow>> = [
       </button>
     ),
   },
-  { title: 'Queued', class: 'wide', width: '10rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
+  { title: 'Queued', class: 'wide', width: '13rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
   { title: 'Attempts', class: 'number wide', width: '6rem', cell: ({ attempts }) => attempts },
   { title: 'Next', class: 'wide', width: '6rem', cell: ({ nextAt }) => <Due at={nextAt} /> },
   { title: 'Answer', class: 'wide', cell: ({ error }) => <span title={error ?? ''}>{error}</span> },

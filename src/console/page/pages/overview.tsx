@@ -7,7 +7,7 @@ import { Loaded, Page } from '../parts/page.js';
 import { Progress } from '../parts/progress.js';
 import { Status } from '../parts/status.js';
 import { Table } from '../parts/table.js';
-import { Ago, Duration, TimeAndAgo } from '../parts/time.js';
+import { Ago, Duration, siteToday, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
 
 export function OverviewPage() {
@@ -58,7 +58,7 @@ function Today({ today }: Pick<OverviewView, 'today'>) {
       <ul class="numbers">
         {order.map((status) => (
           <li key={status}>
-            <Link to={`/runs?status=${status}`}>
+            <Link to={`/runs?status=${status}${status === 'running' ? '' : `&since=${siteToday.value}`}`}>
               <strong class="number">{formatNumber(today[status])}</strong> <Status state={status} />
             </Link>
           </li>

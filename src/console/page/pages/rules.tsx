@@ -10,13 +10,13 @@ import { Action } from '../parts/action.js';
 import { confirm } from '../parts/dialog.js';
 import { FilterSelect, FilterText } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
-import { ListFoot } from '../parts/list-foot.js';
 import { formatCount } from '../parts/number.js';
 import { Page } from '../parts/page.js';
+import { PagedTable } from '../parts/paged-table.js';
 import { askForRun, RunDialog } from '../parts/run-dialog.js';
 import { Status } from '../parts/status.js';
 import { RunStrip } from '../parts/strip.js';
-import { type Column, Table } from '../parts/table.js';
+import type { Column } from '../parts/table.js';
 import { Ago, Duration } from '../parts/time.js';
 import { pickQuery } from '../router.js';
 import { mayChange } from '../session.js';
@@ -40,21 +40,15 @@ export function RulesPage() {
         <FilterSelect name="state" label="State" options={stateOptions} all="all with a procedure" />
         <BulkActions onDone={list.reload} />
       </div>
-      {list.isLoaded.value && (
-        <Table
-          label="Rules"
-          rows={list.rows.value}
-          rowKey={({ id }) => id}
-          rowName={({ name }) => name}
-          empty="There are no such rules."
-          isLong
-          onView={list.onView}
-          total={list.total.value}
-          columns={columns}
-          {...(mayChange() ? { selection } : {})}
-        />
-      )}
-      <ListFoot list={list} />
+      <PagedTable
+        label="Rules"
+        list={list}
+        rowKey={({ id }) => id}
+        rowName={({ name }) => name}
+        empty="There are no such rules."
+        columns={columns}
+        {...(mayChange() ? { selection } : {})}
+      />
       <RunDialog />
     </Page>
   );

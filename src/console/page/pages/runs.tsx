@@ -4,11 +4,11 @@ import type { JobSummary } from '../../api.js';
 import { usePagedList } from '../paged.js';
 import { FilterSelect, FilterText } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
-import { ListFoot } from '../parts/list-foot.js';
 import { Page } from '../parts/page.js';
+import { PagedTable } from '../parts/paged-table.js';
 import { Progress } from '../parts/progress.js';
 import { Status } from '../parts/status.js';
-import { type Column, Table } from '../parts/table.js';
+import type { Column } from '../parts/table.js';
 import { Duration, Time } from '../parts/time.js';
 import { pickQuery } from '../router.js';
 
@@ -30,18 +30,13 @@ export function RunsPage() {
         <FilterText name="since" label="Since" placeholder="2h, 20:00, 2026-11-24" />
         <FilterText name="until" label="Until" />
       </div>
-      {list.isLoaded.value && (
-        <Table
-          label="Runs, the newest first"
-          rows={list.rows.value}
-          rowKey={({ id }) => id}
-          empty="No run matches."
-          isLong
-          onView={list.onView}
-          columns={columns}
-        />
-      )}
-      <ListFoot list={list} />
+      <PagedTable
+        label="Runs, the newest first"
+        list={list}
+        rowKey={({ id }) => id}
+        empty="No run matches."
+        columns={columns}
+      />
     </Page>
   );
 }
@@ -58,7 +53,7 @@ const columns: ReadonlyArray<Column<JobSummary>> = [
     ),
   },
   { title: 'Status', width: '7rem', cell: ({ status }) => <Status state={status} /> },
-  { title: 'Started', width: '11rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
+  { title: 'Started', width: '13rem', cell: ({ startedAt }) => <Time at={startedAt} /> },
   {
     title: 'Took',
     width: '6rem',

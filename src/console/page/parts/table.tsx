@@ -19,7 +19,7 @@ export interface Column<Row> {
   readonly width?: string;
 }
 
-interface TableProps<Row> {
+export interface TableProps<Row> {
   /** What it lists. */
   readonly label: string;
   /** Define them once, outside of the component: rows are rendered again when they are others. */

@@ -13,7 +13,8 @@ document.addEventListener('visibilitychange', () => {
 });
 
 const siteZone = computed(() => session.value?.site.timezone ?? 'UTC');
-const siteToday = computed(() => formatWall(now.value, siteZone.value).slice(0, 10));
+/** The date in the site's zone. */
+export const siteToday = computed(() => formatWall(now.value, siteZone.value).slice(0, 10));
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -1,11 +1,26 @@
-// The end of a list that comes in parts: how much of it is there, or why not.
+// The table of a list that comes in parts, and below it how much of the list is there, or why not.
 
 import type { PagedList } from '../paged.js';
 import { setQuery } from '../router.js';
 import { formatCount, formatNumber } from './number.js';
+import { Table, type TableProps } from './table.js';
 import { Time } from './time.js';
 
-export function ListFoot<Row>({ list }: { readonly list: PagedList<Row> }) {
+type PagedTableProps<Row> = Omit<TableProps<Row>, 'rows' | 'isLong' | 'onView' | 'total'> & {
+  readonly list: PagedList<Row>;
+};
+
+export function PagedTable<Row>({ list, ...table }: PagedTableProps<Row>) {
+  const { rows, total, onView, isLoaded } = list;
+  return (
+    <>
+      {isLoaded.value && <Table {...table} rows={rows.value} isLong onView={onView} total={total.value} />}
+      <ListFoot list={list} />
+    </>
+  );
+}
+
+function ListFoot<Row>({ list }: { readonly list: PagedList<Row> }) {
   if (list.error.value !== null) return <p class="problem bad">{list.error.value}</p>;
   if (!list.isLoaded.value) return <p class="quiet">Loading…</p>;
   const { value: searchedTo } = list.searchedTo;
