@@ -12,7 +12,8 @@ export function parseJson(source: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    // Node 22 also says `(line 1 column 2)`; the line is in the text anyway.
+    const problem = String(error instanceof Error ? error.message : error).replace(/ \(line \d+ .*\)$/, '');
     const position = /at position (\d+)/.exec(problem)?.[1];
     const line = text.slice(0, Number(position)).split('\n').length;
     throw new UsageError(`${source} is no JSON${position === undefined ? '' : `, line ${line}`}: ${problem}`);

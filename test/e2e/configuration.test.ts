@@ -219,6 +219,7 @@ const anyText: ReadonlyArray<keyof Settings> = [
   'layerKeys',
   'httpCertificate',
   'httpKey',
+  'alarmCommand',
 ];
 
 t.test('a wrong value of any setting in the configuration file is told', async (t) => {
