@@ -71,7 +71,7 @@ export class ConsoleTab {
         await Promise.all(paths.map((path) => this.get(path)));
         this.loads += paths.length;
         // As the page does, so that a slow server is asked less often.
-        await new Promise((resolve) => setTimeout(resolve, 2 * (performance.now() - from)));
+        await new Promise((resolve) => setTimeout(resolve, 9 * (performance.now() - from)));
       }
     };
     this.#work.push(

@@ -26,7 +26,7 @@ export class Refresher {
   #hasChanged = true;
   #failures = 0;
   #loadedAt = Date.now();
-  /** A slow server is asked less often. */
+  /** A slow server is asked less often: it may be a worker whose rules would be late. */
   #restUntil = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -77,7 +77,7 @@ export class Refresher {
       this.#isLoading = false;
       this.#failures = 0;
       this.#loadedAt = startedAt;
-      this.#restUntil = Date.now() + 2 * (Date.now() - startedAt);
+      this.#restUntil = Date.now() + 9 * (Date.now() - startedAt);
       clearStale(this);
       onError(null);
       if (this.#isWanted) this.#plan(this.#hasChanged ? this.#restUntil - Date.now() : 0);
