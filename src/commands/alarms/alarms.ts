@@ -1,6 +1,6 @@
 // linod alarms: lists, acknowledges and silences incidents, and sends a test.
 
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { reasonOf } from '../../alarms/delivery/deliveries.js';
 import type { Notice } from '../../alarms/delivery/notice.js';
 import { waysOf } from '../../alarms/delivery/ways.js';
@@ -18,8 +18,10 @@ import {
   exitCodes,
   person,
   requireSite,
+  type SiteFlags,
   type SiteJsonFlags,
   siteCommand,
+  siteOption,
   withStore,
 } from '../main.js';
 import { type Column, leastTime, print, printJson, printList, rowJson, say } from '../views/output.js';
@@ -41,11 +43,14 @@ export function alarmsCommand(): Command {
 }
 
 function ackCommand(): Command {
-  return siteCommand('ack', 'note that somebody looks after an alarm', 'Example:\n  $ linod alarms ack 12')
+  return new Command('ack')
+    .description('note that somebody looks after an alarm')
+    .addOption(siteOption())
+    .addHelpText('after', '\nExample:\n  $ linod alarms ack 12')
     .argument('<id>', 'the number of the alarm')
     .action(async function (this: Command, word: string) {
       const id = parseWholeNumber('the number of an alarm', word);
-      await onSite(this.optsWithGlobals<SiteJsonFlags>(), async (_site, { db }, now) => {
+      await onSite(this.optsWithGlobals<SiteFlags>(), async (_site, { db }, now) => {
         const { text } = await acknowledge(db, id, person(), now);
         say(`alarm ${id} is acknowledged: ${printable(text)}`);
       });
@@ -53,24 +58,27 @@ function ackCommand(): Command {
 }
 
 function silenceCommand(): Command {
-  return siteCommand(
-    'silence',
-    'announce nothing of an alarm, or of all of a kind, for a time',
-    `What is still wrong at the end of that time is announced then.
+  return new Command('silence')
+    .description('announce nothing of an alarm, or of all of a kind, for a time')
+    .addOption(siteOption())
+    .addHelpText(
+      'after',
+      `
+What is still wrong at the end of that time is announced then.
 
 Kinds: ${kindNames.join(', ')}
 
 Example:
   $ linod alarms silence 12 2h
   $ linod alarms silence deaf 30m`,
-  )
+    )
     .argument('<what>', 'the number or the kind of an alarm')
     .argument('<time>', 'how long: 90s, 15m, 2h, 1d; 0s ends the silence')
     .action(async function (this: Command, what: string, time: string) {
       const ms = parseDuration(time);
       if (ms === undefined || ms > longestSilenceMs)
         throw new UsageError(`expected ${durationRule}, at most 366d, got: ${JSON.stringify(time)}`);
-      await onSite(this.optsWithGlobals<SiteJsonFlags>(), async (_site, { db }, now) => {
+      await onSite(this.optsWithGlobals<SiteFlags>(), async (_site, { db }, now) => {
         const silenced = await silence(db, what, person(), now + ms);
         say(
           ms === 0
@@ -124,7 +132,7 @@ function testNotice({ name: site }: Site): Notice {
 }
 
 async function onSite(
-  flags: SiteJsonFlags,
+  flags: SiteFlags,
   use: (site: Site, store: Store, now: number) => Promise<void>,
 ): Promise<void> {
   const site = await requireSite(flags);
