@@ -1,16 +1,7 @@
 // OpenTelemetry's API, an optional peer. Without it, all of this does nothing.
 
 import { createRequire } from 'node:module';
-import type {
-  Attributes,
-  Context,
-  Link,
-  ProxyTracerProvider,
-  Span,
-  SpanKind,
-  Tracer,
-  TracerProvider,
-} from '@opentelemetry/api';
+import type { Context, Link, ProxyTracerProvider, Span, Tracer, TracerProvider } from '@opentelemetry/api';
 
 type Api = typeof import('@opentelemetry/api');
 
@@ -20,10 +11,15 @@ export interface TraceKeys {
   readonly tracestate?: string | undefined;
 }
 
+// The exported types are our own, so that programs without the peer compile against them.
+
+/** What a span says: names and values. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
 export interface SpanFacts {
   readonly name: string;
-  readonly kind: keyof typeof SpanKind;
-  readonly attributes: Attributes;
+  readonly kind: 'SERVER' | 'PRODUCER' | 'CONSUMER';
+  readonly attributes: SpanAttributes;
   /** The span that it belongs below; null for none, undefined for the active one. */
   readonly parent?: TraceKeys | null;
   /** Another span that has to do with it. */
@@ -60,7 +56,17 @@ function loadPeer(): Api | undefined {
 }
 
 /** A span that has begun. */
-export class OpenSpan {
+export interface OpenSpan {
+  /** The span as keys, for a message or a header. */
+  readonly keys: TraceKeys;
+  /** Calls `work` with this span as the active one. */
+  run<T>(work: () => T): T;
+  set(attributes: SpanAttributes): void;
+  /** @param errorType the kind of failure in a word; undefined after success */
+  end(errorType?: string, error?: unknown): void;
+}
+
+class PeerSpan implements OpenSpan {
   readonly #api: Api;
   readonly #span: Span;
   readonly #context: Context;
@@ -73,16 +79,14 @@ export class OpenSpan {
     this.keys = keysOf(peer, this.#context);
   }
 
-  /** Calls `work` with this span as the active one. */
   run<T>(work: () => T): T {
     return this.#api.context.with(this.#context, work);
   }
 
-  set(attributes: Attributes): void {
+  set(attributes: SpanAttributes): void {
     this.#span.setAttributes(attributes);
   }
 
-  /** @param errorType the kind of failure in a word; undefined after success */
   end(errorType?: string, error?: unknown): void {
     if (errorType !== undefined) {
       this.#span.setAttribute('error.type', errorType);
@@ -103,7 +107,7 @@ export function startSpan({ name, kind, attributes, parent, link }: SpanFacts): 
   const linked = link === undefined ? undefined : api.trace.getSpanContext(contextOf(api, link));
   const links: Link[] = linked === undefined ? [] : [{ context: linked }];
   const span = tracer.startSpan(name, { kind: api.SpanKind[kind], attributes, links }, above);
-  return api.isSpanContextValid(span.spanContext()) ? new OpenSpan(api, span, above) : undefined;
+  return api.isSpanContextValid(span.spanContext()) ? new PeerSpan(api, span, above) : undefined;
 }
 
 /** Does some work in a span, which ends when the work does. */
@@ -166,7 +170,7 @@ export function activeTrace(): TraceKeys | null {
 }
 
 /** Names the active span anew. */
-export function renameSpan(name: string, attributes: Attributes): void {
+export function renameSpan(name: string, attributes: SpanAttributes): void {
   const span = api?.trace.getActiveSpan();
   span?.updateName(name);
   span?.setAttributes(attributes);

@@ -42,8 +42,8 @@ export const differenceRules: readonly DifferenceRule[] = [
     because: 'see the table above',
     exchanges: ['many'],
     values: [
-      'application.scope.extensions: {"stopping":{}} / nothing',
-      'application.scope.extensions: {"socket":{},"stopping":{}} / nothing',
+      'application.scope.extensions: {"stopping":{},"isProxied":{}} / nothing',
+      'application.scope.extensions: {"socket":{},"stopping":{},"isProxied":{}} / nothing',
     ],
   },
   {
