@@ -78,7 +78,7 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
    *   or a reason of more than 123 bytes
    */
   async close(code = 1000, reason = ''): Promise<void> {
-    // What waits may go out much later: there would be nobody to tell then.
+    // Queued messages may leave much later, when no caller could get this error.
     if (!closeCodes.test(String(code)) || Buffer.byteLength(reason) > 123)
       throw new ProtocolError(
         `a WebSocket cannot be closed with ${code} and a reason of ${reason.length} characters`,
@@ -124,10 +124,10 @@ export abstract class WebsocketConsumer<M extends Message = Message> extends Con
 const closeCodes = /^(?:100[0-37-9]|101[0-4]|[34]\d{3})$/;
 
 /**
- * The same for clients that speak JSON. With `receives` each message of a client is an object with a `type`, which its
- * parser makes a trusted one of; without it, `receiveJson` gets any value.
+ * The same for clients that speak JSON. With `receives` each message of a client is an object with a `type`, and
+ * the parser of that type checks it. Without `receives`, `receiveJson` gets any value.
  *
- * A client that sends no JSON, or what no parser takes, is closed with 1007.
+ * Invalid JSON, and a message that no parser accepts, close the socket with 1007.
  *
  * @example
  * class Chat extends JsonWebsocketConsumer<never, Say> {

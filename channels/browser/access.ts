@@ -1,4 +1,4 @@
-// Who may connect: middleware around an application that look at Origin and Host.
+// Middleware that checks the headers Origin and Host.
 
 import type { Application, Receive, Send } from '../application.js';
 import { ProtocolError } from '../errors.js';

@@ -23,11 +23,11 @@ export function cookiesOf(scope: Scope): Readonly<Record<string, string>> {
 }
 
 export interface SessionOptions {
-  /** Texts of at least 32 characters. The first signs, each is believed. To change one, put the new one in front. */
+  /** Texts of at least 32 characters. The first key signs, all keys verify. To rotate keys, put the new one first. */
   readonly keys: readonly string[];
   /** The cookie's name. Default `session`. */
   readonly cookie?: string | undefined;
-  /** Seconds for which a session is believed after it was written. Default two weeks. */
+  /** Seconds for which a session is valid after it was written. Default two weeks. */
   readonly maxAgeSeconds?: number | undefined;
   /** Below which path the browser sends the cookie. Default `/`. */
   readonly path?: string | undefined;
@@ -39,8 +39,8 @@ export interface SessionOptions {
 export type Session = Record<string, unknown>;
 
 /**
- * Keeps a session in a cookie that is signed with HMAC-SHA256. The application finds it with `sessionOf(scope)`; what it
- * has changed there when the response starts, or the socket is accepted, is written back. An empty session is removed.
+ * Keeps a session in a cookie that is signed with HMAC-SHA256. The application reads and changes it with `sessionOf(scope)`.
+ * The start of a response, or the accept of a socket, writes the changes back. An empty session is removed.
  *
  * The cookie is `HttpOnly`, `SameSite=Lax` by default, and `Secure` when the connection is.
  *
@@ -139,7 +139,7 @@ function open(
   return JSON.parse(Buffer.from(content, 'base64url').toString());
 }
 
-/** The cookie's name is signed, too: what was written for one purpose is not believed for another. */
+/** Signs the cookie's name, too, so that the value is valid in no other cookie. */
 function sign(text: string, cookie: string, key: string): Buffer {
   return createHmac('sha256', key).update(`${cookie}=${text}`).digest();
 }

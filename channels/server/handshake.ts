@@ -19,7 +19,7 @@ export function asksForWebSocket({ headers, method }: IncomingMessage): boolean 
 export function handshakeProblem(request: IncomingMessage): Refusal | undefined {
   const { headers, httpVersion } = request;
   const { 'sec-websocket-key': key, 'sec-websocket-version': version } = headers;
-  // A proxy may take for a body what is read as frames here.
+  // A proxy could read a body where this server reads frames.
   if (hasBody(request)) return { status: 400, reason: 'a handshake has no body' };
   if (httpVersion !== '1.1') return { status: 400, reason: 'a WebSocket needs HTTP/1.1' };
   if (key === undefined || !/^[+/\dA-Za-z]{22}==$/.test(key))
@@ -53,7 +53,7 @@ const boundedDeflate = {
 /** Switches connections to the WebSocket protocol. */
 export class Upgrader {
   readonly #server: WebSocketServer;
-  // Of the handshake in hand: ws asks for them while it is done.
+  // The state of the current handshake, which ws reads through callbacks.
   #subprotocol: string | undefined;
   #headers: readonly string[] = [];
   #problem = '';

@@ -79,8 +79,8 @@ function addressesOf(listen: ServerOptions['listen'] = '127.0.0.1:8000'): Listen
 }
 
 /**
- * The descriptors that systemd, or another program with its protocol, has opened for this process. They are not handed on to
- * processes that this one starts.
+ * The descriptors that systemd, or another program with its protocol, has opened for this process. Child
+ * processes do not inherit them.
  *
  * Source: sd_listen_fds(3).
  */

@@ -33,8 +33,8 @@ export class TrustedProxies {
   }
 
   /**
-   * Finds the client: the rightmost address of `X-Forwarded-For` that is not itself a trusted proxy. What stands left of it
-   * may be made up.
+   * Finds the client: the rightmost address of `X-Forwarded-For` that is not itself a trusted proxy. A client can
+   * forge the addresses to the left of it.
    */
   originOf(
     peer: { readonly address: string | undefined; readonly port: number; readonly isSecure: boolean },

@@ -376,14 +376,6 @@ export const differenceRules: readonly DifferenceRule[] = [
     ],
   },
   {
-    what: 'an unknown `Expect`',
-    here: '417',
-    daphne: 'ignored',
-    because: 'RFC 9110, section 10.1.1',
-    exchanges: ['HTTP: expect something else'],
-    values: ['client.status: 417 / 200', 'client.body: "" / "nothing"', 'application: nothing / an instance'],
-  },
-  {
     what: 'a cookie without a name',
     here: 'dropped',
     daphne: 'has the name `""`',
