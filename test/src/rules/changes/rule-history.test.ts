@@ -16,6 +16,7 @@ const derived = [
   'revision',
   'must_succeed_ms',
   'succeeded_at',
+  'debug_runs',
 ];
 
 async function revision(bench: Bench, id = 1): Promise<number> {
