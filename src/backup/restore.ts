@@ -70,7 +70,8 @@ export async function restore({ site, file, force, onStep }: RestoreOptions): Pr
     const backup = { site: name, createdAt, linod };
     return { backup, logFiles: restored, spoolFiles: spools.length, hasMessages, setAside };
   } finally {
-    await rm(work, { recursive: true, force: true });
+    // A damaged archive ends the extraction while files of it are still being written.
+    await rm(work, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
