@@ -184,6 +184,8 @@ export class RequestHandler {
     const headers = readHeaders(request);
     if (isRefusal(headers)) return headers;
     const { remoteAddress: address, remotePort: port = 0 } = request.socket;
+    // Only a peer on a Unix socket has no address. A client that has just left must not pass for it: it may be trusted.
+    if (address === undefined && server?.[1] !== null) return { status: 400, reason: 'the client has left' };
     const { client, isSecure } = proxies.originOf({ address, port, isSecure: isTls }, headers);
     // The server has counted the connection of a direct client.
     const isCounted = client !== null && proxies.has(address);
