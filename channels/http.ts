@@ -143,7 +143,7 @@ export abstract class HttpConsumer<M extends Message = Message> extends Connecti
     if (this.#stream !== 'open') throw isOver;
   }
 
-  /** Ends a stream of events: the browser connects again, and tells where to go on. */
+  /** Ends a stream of events: the browser connects again, and sends the last id that it got. */
   protected override async tooSlow(): Promise<void> {
     if (this.#stream === 'open') await this.sendBody('').catch(() => undefined);
   }

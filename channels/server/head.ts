@@ -94,7 +94,7 @@ const plain = /^[!-$&-~]*$/;
  * Decodes percent escapes as UTF-8. An escape that is none stays as it is; bytes that are no UTF-8 become U+FFFD. Node
  * gives each byte of the target as one character.
  */
-export function unquote(text: string): string {
+function unquote(text: string): string {
   if (plain.test(text)) return text;
   const bytes = text.replace(/%([\da-fA-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

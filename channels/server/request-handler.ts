@@ -191,7 +191,7 @@ export class RequestHandler {
     const headers = readHeaders(request);
     if (isRefusal(headers)) return headers;
     const { remoteAddress: address, remotePort: port = 0 } = request.socket;
-    // Only a peer on a Unix socket has no address, and it may be a trusted proxy.
+    // Only a peer on a Unix socket has no address. A client that has just left must not pass for it: it may be trusted.
     if (address === undefined && server?.[1] !== null) return { status: 400, reason: 'the client has left' };
     const isProxied = proxies.has(address);
     const { client, isSecure } = proxies.originOf({ address, port, isSecure: isTls }, headers);

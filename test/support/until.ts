@@ -15,6 +15,20 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
 }
 
+/**
+ * Waits until a count is above zero and many turns of the event loop no longer change it: for what a full buffer stops
+ * between two ends in this process.
+ */
+export async function untilStill(what: string, count: () => number): Promise<void> {
+  const stillTurns = 1000;
+  let before = 0;
+  await until(what, async () => {
+    before = count();
+    for (let turn = 0; turn < stillTurns && count() === before; turn++) await turns(1);
+    return before > 0 && count() === before;
+  });
+}
+
 /** Lets the event loop turn some times, for what is not to happen to have had its chance. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));

@@ -3,7 +3,7 @@ import type { HttpScope } from '../../../channels/browser/protocol.js';
 import type { Application, HeaderList, Message } from '../../../channels/index.js';
 import { ChannelsError, NoRouteError } from '../../../channels/index.js';
 import { RawClient, startServer, statusOf } from '../../support/protocol-server.js';
-import { until } from '../../support/until.js';
+import { until, untilStill } from '../../support/until.js';
 
 interface Body extends Message {
   readonly type: 'http.response.body';
@@ -195,13 +195,7 @@ t.test('a response waits for a client that reads slowly', async (t) => {
   const client = await RawClient.connect(t, port);
   client.socket.pause();
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-  let before = -1;
-  await until('nothing more is taken', async () => {
-    const isStill = sent > 0 && before === sent;
-    before = sent;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    return isStill;
-  });
+  await untilStill('nothing more is taken', () => sent);
   t.ok(sent < 150, `${sent} parts were taken`);
   client.socket.resume();
   await client.until(/end\r\n0\r\n\r\n$/);

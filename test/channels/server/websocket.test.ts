@@ -13,7 +13,7 @@ import {
   type WebsocketScope,
 } from '../../../channels/index.js';
 import { RawClient, SocketClient, startServer } from '../../support/protocol-server.js';
-import { until } from '../../support/until.js';
+import { until, untilStill } from '../../support/until.js';
 
 const accept = { type: 'websocket.accept' } as const;
 const text = (content: string) => ({ type: 'websocket.send', text: content }) as const;
@@ -263,13 +263,7 @@ t.test('send waits for a client that does not read, and for no other', async (t)
   );
   const stalled = await SocketClient.open(t, `${wsUrl}/stalled`);
   stalled.wire.pause();
-  let before = -1;
-  await until('nothing more is taken', async () => {
-    const isStill = sent > 0 && before === sent;
-    before = sent;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    return isStill;
-  });
+  await untilStill('nothing more is taken', () => sent);
   const [report] = server.sockets();
   t.ok(report !== undefined && report.queuedBytes < 200_000, `${report?.queuedBytes} bytes are queued`);
   t.same(await (await SocketClient.open(t, wsUrl)).hasMessages(1), ['hello']);
@@ -291,15 +285,9 @@ t.test('a client waits for an application that does not receive', async (t) => {
   );
   const client = await SocketClient.open(t, wsUrl);
   for (let i = 0; i < 500; i++) client.wire.send('x'.repeat(50_000));
-  let before = -1;
-  await until('the client cannot send on', async () => {
-    const { bufferedAmount } = client.wire;
-    const isStill = bufferedAmount === before;
-    before = bufferedAmount;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    return isStill;
-  });
-  t.ok(before > 10_000_000, `${before} bytes wait at the client`);
+  await untilStill('the client cannot send on', () => client.wire.bufferedAmount);
+  const { bufferedAmount } = client.wire;
+  t.ok(bufferedAmount > 10_000_000, `${bufferedAmount} bytes wait at the client`);
   proceed?.();
   await until('all was received', () => received === 500);
 });
