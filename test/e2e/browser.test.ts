@@ -15,7 +15,7 @@ t.test('pages of two server processes chat; a page is loaded anew; a server is k
   await a.say('tere');
   await b.shows('tere');
   await b.say('tere, tere');
-  await a.shows('tere, tere');
+  await Promise.all([a.shows('tere, tere'), b.shows('tere, tere')]);
   t.same(await a.lines(), ['tere', 'tere, tere']);
   t.same(await b.lines(), ['tere', 'tere, tere']);
 
@@ -37,7 +37,7 @@ t.test('pages of two server processes chat; a page is loaded anew; a server is k
   await startServe(site, Number(first.host.split(':')[1]));
   await a.isConnected();
   await a.say('the server was killed');
-  await b.shows('the server was killed');
+  await Promise.all([a.shows('the server was killed'), b.shows('the server was killed')]);
   t.same(await a.lines(), ['are you back?', 'the server was killed']);
 });
 

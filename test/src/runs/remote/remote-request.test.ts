@@ -68,7 +68,7 @@ for (const kind of kinds) {
     async (t) => {
       const bench = await openRemote(t, kind, {
         small: 'ar.info("nothing kept");',
-        large: `let kept: unknown[] = [Buffer.alloc(${64 * mib}, 1)];
+        large: `let kept: unknown[] = [Buffer.alloc(${128 * mib}, 1)];
         for (let i = 0; i < 500_000; i++) kept.push({ i });
         for (const until = Date.now() + 600; Date.now() < until; ) await turn();
         kept = [];`,
@@ -78,7 +78,8 @@ for (const kind of kinds) {
       const { small, large } = await jobsByName(bench);
       const [few, most] = [small?.memoryBytes ?? 0, large?.memoryBytes ?? 0];
       t.ok(few > mib && few < 200 * mib, `${few} bytes`);
-      t.ok(most > few + 64 * mib && most < few + 250 * mib, `${most} bytes, beside ${few}`);
+      // Half of it is room for what the small run had and the large one has not, such as garbage.
+      t.ok(most > few + 64 * mib && most < few + 320 * mib, `${most} bytes, beside ${few}`);
     },
   );
 }
