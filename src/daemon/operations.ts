@@ -182,7 +182,7 @@ export class Operations {
     this.#notifier?.ready('ready');
     const { watchdogMs = null } = this.#notifier ?? {};
     if (watchdogMs === null) return;
-    this.#pings = setInterval(() => void this.#ping(), watchdogMs / pingsInTime).unref();
+    this.#pings = setInterval(() => void this.#ping(watchdogMs), watchdogMs / pingsInTime).unref();
   }
 
   /** From now on the process is not ready. */
@@ -217,9 +217,9 @@ export class Operations {
   }
 
   /** While it stops, a worker may write its log for long. It turns, and that is enough then. */
-  async #ping(): Promise<void> {
+  async #ping(watchdogMs: number): Promise<void> {
     const checks = this.#phase === 'running' ? await this.#readiness() : [];
-    const hang = this.#phase === 'running' ? this.#hang() : null;
+    const hang = this.#phase === 'running' ? this.#hang(watchdogMs) : null;
     if (hang !== null && hang !== this.#reportedHang)
       this.#options.log('CRITICAL', `the watchdog of systemd is not fed: ${hang}`);
     this.#reportedHang = hang;
@@ -229,7 +229,7 @@ export class Operations {
     else this.#notifier?.status(hang);
   }
 
-  #hang(): string | null {
+  #hang(watchdogMs: number): string | null {
     const observed = this.#observed;
     if (observed === undefined) return null;
     const now = performance.now();
@@ -239,6 +239,7 @@ export class Operations {
       databasePendingMs: observed.databaseProbe?.pendingMs ?? 0,
       layerPendingMs: observed.layerProbe.pendingMs,
       deafMs: now - (this.#deafSince ?? now),
+      watchdogMs,
     });
   }
 

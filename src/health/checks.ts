@@ -60,6 +60,8 @@ export interface HangFacts {
   readonly layerPendingMs: number;
   /** How long a listener has been deaf although the layer is not known to be away. */
   readonly deafMs: number;
+  /** Within which systemd wants a ping. */
+  readonly watchdogMs: number;
 }
 
 /** Longer than any time limit of the drivers: after those, a store that is away has failed, and is waited for. */
@@ -69,9 +71,15 @@ const hangAfterMs = 60_000;
  * What only a restart cures; null if there is nothing. A store that is away is waited for: its calls fail in
  * time. A call that neither succeeds nor fails hangs.
  */
-export function whatHangs({ databasePendingMs, layerPendingMs, deafMs }: HangFacts): string | null {
+export function whatHangs({
+  databasePendingMs,
+  layerPendingMs,
+  deafMs,
+  watchdogMs,
+}: HangFacts): string | null {
   if (databasePendingMs > hangAfterMs) return 'a call to the database hangs';
   if (layerPendingMs > hangAfterMs) return 'a call to the channel layer hangs';
-  if (deafMs > hangAfterMs) return 'a listener is deaf although the channel layer is there';
+  // It has had that long to recover by itself.
+  if (deafMs > 2 * watchdogMs) return 'a listener is deaf although the channel layer is there';
   return null;
 }

@@ -3,11 +3,14 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { openLayer } from '../../channels/index.js';
 import { LiveSite, type LiveSiteOptions } from '../support/live-site.js';
 import { NotifySocket } from '../support/notify-socket.js';
 import { eventually, type Program } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
 import { SwallowingProxy } from '../support/swallowing-proxy.js';
+
+t.jobs = 2;
 
 interface Answer {
   readonly status: number;
@@ -43,18 +46,27 @@ class ProbedSite extends LiveSite {
   }
 }
 
-t.test('a worker is ready once it listens, and not any more from the moment it stops', async (t) => {
+t.test('a worker is ready while it listens, and a run that spins inline stops the pings', async (t) => {
   const site = new ProbedSite(t, {
     files: {
-      'procedures/long.ts': `import { scheduleDaily } from 'linod';
+      'procedures/slow.ts': `import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-scheduleDaily({ name: 'long', every: 1 }, async () => {
-  await setTimeout(1500);
+import { scheduleDaily } from 'linod';
+scheduleDaily({ name: 'spin', every: 300, runIn: 'inline' }, async () => {
+  console.error('spins');
+  while (!existsSync('spun'));
+});
+scheduleDaily({ name: 'stay', every: 300, runIn: 'inline' }, async () => {
+  console.error('stays');
+  while (!existsSync('stayed')) await setTimeout(20);
 });
 `,
     },
   });
+  const notified = await NotifySocket.open(t, 600);
+  site.environment = notified.environment;
   const worker = await site.startWorker('--initiate');
+  site.environment = {};
   await site.probes(worker);
   t.match(await site.untilStatus('/readyz', 200), { text: 'ok\n' });
   t.match(await site.ask('/livez'), { status: 200, text: 'ok\n' });
@@ -62,14 +74,26 @@ scheduleDaily({ name: 'long', every: 1 }, async () => {
   const { text } = await site.ask('/readyz?verbose');
   t.match(text, /^\[\+\] running: ok\n\[\+\] database: ok\n(.*\n)*\[\+\] listener linod_test: ok\n/);
   t.match(await site.ask('/other'), { status: 404 });
-  await eventually('the heartbeats show it', async () => (await site.run('linod', 'health')).code === 0);
+  await notified.has('READY=1');
+  await notified.pinged(2);
 
-  await site.linod('rule', 'long', 'run');
-  await site.untilJobs('long', 'it runs', ([job]) => job?.status === 'running');
+  const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
+  t.teardown(() => layer.close());
+  await layer.send(site.channel, { type: 'job.run', rule: 'spin' });
+  await worker.printed(/spins/);
+  await notified.expired();
+  site.write({ spun: '' });
+  await notified.pinged(2);
+  t.match(await site.run('linod', 'health'), { code: 0 });
+
+  await layer.send(site.channel, { type: 'job.run', rule: 'stay' });
+  await worker.printed(/stays/);
   worker.kill('SIGTERM');
   t.match(await site.untilStatus('/readyz', 503), { text: 'running: the process is stopping\n' });
   t.match(await site.ask('/livez'), { status: 200 });
+  site.write({ stayed: '' });
   t.match(await worker.ended(), { code: 0 });
+  await notified.has('STOPPING=1');
   t.match(await site.run('linod', 'health'), {
     code: 3,
     stdout: /^not ready: no worker is running[^\n]*\n$/,
@@ -91,74 +115,54 @@ t.test('a worker that waits for its database lives, and is neither started nor r
   t.match(await site.run('linod', 'health'), { code: 1, stdout: /^cannot tell: [^\n]*\n$/ });
 });
 
-t.test(
-  'a swallowing proxy before Redis, or a Redis that is away, makes not ready and restarts nothing',
-  async (t) => {
-    const server = await RedisServer.start(t);
-    const proxy = await SwallowingProxy.start(t, server.port);
-    const site = new ProbedSite(t, { channelLayer: `redis://127.0.0.1:${proxy.port}` });
-    const notified = await NotifySocket.open(t, 900);
-    site.environment = notified.environment;
-    const worker = await site.startWorker('--initiate');
-    await site.probes(worker);
-    await site.untilStatus('/readyz', 200);
-    await notified.has('READY=1');
+/** How long Redis is away; `LINOD_TEST_OUTAGE_SECONDS=120` for an outage of two minutes. */
+const outageMs = Number(process.env.LINOD_TEST_OUTAGE_SECONDS ?? 0) * 1000;
 
-    const since = performance.now();
-    proxy.swallow();
-    await site.untilStatus('/readyz', 503);
-    t.comment(`not ready after ${Math.round(performance.now() - since)} ms`);
-    await notified.has(/^STATUS=not ready: layer: /);
-    await notified.pinged(3);
-    t.match(await site.ask('/livez'), { status: 200 });
-    const { text } = await site.ask('/metrics');
-    t.match(text, /^linod_ready 0$/m);
-    t.match(text, /^linod_site_read_failed\{source="layer"\} 1$/m);
-    t.match(text, /^linod_workers 1$/m, 'the database answers');
-
-    await server.kill();
-    proxy.passOn();
-    await notified.pinged(3);
-    await site.untilStatus('/readyz', 503);
-    await server.restart();
-    await site.untilStatus('/readyz', 200);
-    worker.kill('SIGTERM');
-    t.match(await worker.ended(), { code: 0 }, 'it is the same process');
-    await notified.has('STOPPING=1');
-  },
-);
-
-t.test('a procedure that spins inline stops the pings', async (t) => {
-  const site = new ProbedSite(t, {
-    files: {
-      'procedures/spin.ts': `import { scheduleDaily } from 'linod';
-import { existsSync } from 'node:fs';
-scheduleDaily({ name: 'spin', every: 1, runIn: 'inline' }, async () => {
-  console.error('spins');
-  while (!existsSync(${JSON.stringify('END')}.replace('END', process.cwd() + '/end')));
-});
-`,
-    },
-  });
-  const notified = await NotifySocket.open(t, 600);
+t.test('the watchdog expires over a deaf listener, and not over a Redis that is away', async (t) => {
+  const server = await RedisServer.start(t);
+  const proxy = await SwallowingProxy.start(t, server.port);
+  const site = new ProbedSite(t, { channelLayer: `redis://127.0.0.1:${proxy.port}` });
+  const notified = await NotifySocket.open(t, 3000);
   site.environment = notified.environment;
   const worker = await site.startWorker('--initiate');
-  await notified.pinged(2);
-  site.environment = {};
-  await site.linod('rule', 'spin', 'run');
-  await worker.printed(/spins/);
-  // What was sent before may still arrive.
-  let pings = -1;
-  await eventually('no ping comes any more', async () => {
-    const before = pings;
-    pings = notified.pings;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    return before === pings && notified.pings === pings;
-  });
-  writeFileSync(site.path('end'), '');
-  await notified.pinged(2);
+  await site.probes(worker);
+  await site.untilStatus('/readyz', 200);
+  await notified.pinged(1);
+
+  proxy.swallowReads();
+  const deafFrom = performance.now();
+  // Nothing else is wrong: what makes it not ready is the listener.
+  t.match(await site.untilStatus('/readyz', 503), { text: /^listener linod_test(\.log)?: deaf/ });
+  t.comment(`not ready after ${Math.round(performance.now() - deafFrom)} ms`);
+  t.match(await site.ask('/livez'), { status: 200 });
+  await notified.expired();
+  await notified.has('STATUS=a listener is deaf although the channel layer is there');
+  proxy.passOn();
+  await site.untilStatus('/readyz', 200);
+  await notified.pinged(1);
+
+  proxy.swallow();
+  t.match(await site.untilStatus('/readyz', 503), { text: /^layer: no answer within 2000 ms/ });
+  await notified.has(/^STATUS=not ready: layer: /);
+  const { text } = await site.ask('/metrics');
+  t.match(text, /^linod_ready 0$/m);
+  t.match(text, /^linod_site_read_failed\{source="layer"\} 1$/m);
+  t.match(text, /^linod_workers 1$/m, 'the database answers');
+
+  await server.kill();
+  proxy.passOn();
+  await site.untilStatus('/readyz', 503);
+  const awayUntil = performance.now() + outageMs;
+  const pings = notified.pings;
+  do {
+    await notified.pinged(3);
+    t.match([await site.ask('/livez'), await site.ask('/readyz')], [{ status: 200 }, { status: 503 }]);
+  } while (performance.now() < awayUntil);
+  t.comment(`${notified.pings - pings} pings while Redis was away`);
+  await server.restart();
+  await site.untilStatus('/readyz', 200);
   worker.kill('SIGTERM');
-  t.match(await worker.ended(), { code: 0 });
+  t.match(await worker.ended(), { code: 0 }, 'it is the same process');
 });
 
 t.test('systemd finds nothing wrong in the units', async (t) => {
@@ -174,6 +178,7 @@ t.test('systemd finds nothing wrong in the units', async (t) => {
     const verify = ['verify', '--man=no', site.path(name)];
     t.equal(execFileSync('systemd-analyze', verify, { encoding: 'utf8', stdio: 'pipe' }), '', name);
   }
-  t.match(await site.linod('install-service', '--print', '--user'), /WantedBy=default.target/);
-  t.notMatch(await site.linod('install-service', '--print', '--user'), /^User=/m);
+  const own = await site.linod('install-service', '--print', '--user');
+  t.match(own, /WantedBy=default.target/);
+  t.notMatch(own, /^User=/m);
 });

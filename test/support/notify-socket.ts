@@ -23,6 +23,8 @@ export class NotifySocket {
   readonly environment: Readonly<Record<string, string>>;
   /** All lines so far, such as `READY=1`. */
   readonly lines: readonly string[];
+  readonly #watchdogMs: number;
+  #pingedAt = 0;
 
   /** @param watchdogMs within which the service has to send a ping */
   static async open(t: Test, watchdogMs: number): Promise<NotifySocket> {
@@ -30,18 +32,28 @@ export class NotifySocket {
     const path = join(directory, 'socket');
     const child = spawn('python3', ['-c', program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines: string[] = [];
-    createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+    const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: String(watchdogMs * 1000) };
+    const notified = new NotifySocket(environment, lines, watchdogMs);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
+      if (line === 'WATCHDOG=1') notified.#pingedAt = performance.now();
+    });
     t.teardown(() => {
       child.kill('SIGKILL');
       rmSync(directory, { recursive: true });
     });
     await eventually('the socket is bound', () => lines[0] === 'bound');
-    return new NotifySocket({ NOTIFY_SOCKET: path, WATCHDOG_USEC: String(watchdogMs * 1000) }, lines);
+    return notified;
   }
 
-  private constructor(environment: Readonly<Record<string, string>>, lines: readonly string[]) {
+  private constructor(
+    environment: Readonly<Record<string, string>>,
+    lines: readonly string[],
+    watchdogMs: number,
+  ) {
     this.environment = environment;
     this.lines = lines;
+    this.#watchdogMs = watchdogMs;
   }
 
   get pings(): number {
@@ -51,6 +63,11 @@ export class NotifySocket {
   async has(line: string | RegExp): Promise<void> {
     const isIt = (found: string) => (typeof line === 'string' ? found === line : line.test(found));
     await eventually(`systemd is told ${line}`, () => this.lines.some(isIt));
+  }
+
+  /** Waits until systemd would end the service, since no ping has come in time. */
+  async expired(): Promise<void> {
+    await eventually('the watchdog expires', () => performance.now() - this.#pingedAt > this.#watchdogMs);
   }
 
   /** Waits for further pings. */

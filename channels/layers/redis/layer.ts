@@ -64,7 +64,7 @@ export class RedisChannelLayer extends StoredLayer<Buffer> {
     const codec = new MessageCodec(options, { now: clock.now, ttlSeconds });
     this.#members = new Members(codec, checkCount('randomPrefixLength', options.randomPrefixLength ?? 12, 0));
     const timeoutMs = checkCount('timeoutMs', options.timeoutMs ?? 2000, 1);
-    const blockMs = checkCount('blockMs', options.blockMs ?? 10_000, 10, longestBlockMs);
+    const blockMs = checkCount('blockMs', options.blockMs ?? 8000, 10, longestBlockMs);
     const hosts = parseHosts(options.hosts, this.#prefix).map((address) => {
       const warn = options.onWarning && warnOnce(address.name, options.onWarning);
       const onReady = (facts: ServerFacts) => {

@@ -50,7 +50,7 @@ t.test('no channel of one process names its random part', async (t) => {
 });
 
 t.test('a store that fails is waited for; a call that neither fails nor succeeds hangs', async (t) => {
-  const none = { databasePendingMs: 0, layerPendingMs: 0, deafMs: 0 };
+  const none = { databasePendingMs: 0, layerPendingMs: 0, deafMs: 0, watchdogMs: 30_000 };
   t.equal(whatHangs(none), null);
   t.equal(whatHangs({ ...none, databasePendingMs: 50_000 }), null, 'the driver may still give it up');
   t.match(whatHangs({ ...none, databasePendingMs: 61_000 }), /database hangs/);

@@ -38,7 +38,7 @@ export interface RedisLayerOptions extends LayerOptions, CodecOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Milliseconds after which a blocked read is started again. A dead connection is noticed this long after
-   * its last reply, plus `timeoutMs` of at most 5 s. From 10 to 60,000; default 10,000.
+   * its last reply, plus `timeoutMs` of at most 5 s. From 10 to 60,000; default 8000.
    */
   readonly blockMs?: number | undefined;
   /** Called once when a server goes away and once when it is back. Must not throw. */
