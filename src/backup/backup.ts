@@ -1,5 +1,6 @@
 // Backs up a site while it runs: database, waiting messages, log and spool files, in one file.
 
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -8,8 +9,9 @@ import type { Site } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
 import { pack } from './archive.js';
 import { copyLog } from './copy-log.js';
-import { copyRows } from './copy-rows.js';
-import { refuseUnknownOwners, siteTables, untyped } from './site-tables.js';
+import { copyRows, type OnRows } from './copy-rows.js';
+import { embeddedFiles } from './embedded-files.js';
+import { refuseUnknownOwners } from './site-tables.js';
 
 export interface BackupReport {
   readonly file: string;
@@ -26,54 +28,41 @@ export interface BackupOptions {
   readonly site: Site;
   readonly store: Store;
   readonly file: string;
-  /** Called with what is done next. When it throws, the backup ends, and leaves nothing. */
-  onStep(text: string): void;
+  /** Called with what is done next. When it or `onRows` throws, the backup ends, and leaves nothing. */
+  readonly onStep: (text: string) => void;
+  readonly onRows: OnRows;
 }
 
 /** Writes a backup. Whoever writes to the site meanwhile is not blocked. */
-export async function backUp({ site, store, file, onStep }: BackupOptions): Promise<BackupReport> {
+export async function backUp({ site, store, file, onStep, onRows }: BackupOptions): Promise<BackupReport> {
   const path = resolve(file);
   const work = await mkdtemp(`${path}.part-`);
   try {
     const content = join(work, 'content');
     await mkdir(content);
     onStep('copying the database');
-    const { databaseUrl } = site.settings;
-    const database = join(content, 'linod.db');
-    if (databaseUrl.startsWith('sqlite:')) copyFileOf(databaseUrl, database);
-    else await copyServer(store, database, onStep);
-    const layer = embeddedLayer(site);
-    const hasMessages = layer !== undefined && (await isFile(layer));
+    const { database, layer } = embeddedFiles(site);
+    const copy = join(content, 'linod.db');
+    if (database === undefined) await copyServer(store, copy, onRows);
+    else copyFileOf(database, copy);
+    const hasMessages = layer !== undefined && existsSync(layer);
     if (hasMessages) copyFileOf(layer, join(content, 'channels.db'));
     onStep('copying the log');
-    const { log, spool } = await copyLog(site, content);
+    const { logFiles, spoolFiles } = await copyLog(site, content);
     onStep('packing');
     const configuration = [site.configFile, ...site.settings.procedures].map((name) => site.shorten(name));
     const about = { linod: version, site: site.name, createdAt: new Date().toISOString(), configuration };
     await pack(content, path, join(work, 'backup.tar.gz'), about);
     const { size: bytes } = await stat(path);
-    return { file: path, bytes, logFiles: log, spoolFiles: spool, hasMessages, configuration };
+    return { file: path, bytes, logFiles, spoolFiles, hasMessages, configuration };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-/** The file of the channel layer; undefined for a server. */
-export function embeddedLayer({ settings }: Site): string | undefined {
-  const { channelLayer } = settings;
-  return typeof channelLayer === 'string' && channelLayer.startsWith('sqlite:') ? channelLayer : undefined;
-}
-
-async function isFile(url: string): Promise<boolean> {
-  return await stat(url.slice('sqlite:'.length)).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-}
-
 /** Copies a SQLite file as it is at one moment. SQLite's own copy begins anew with every write of another process. */
-function copyFileOf(url: string, to: string): void {
-  const source = new Sqlite(url.slice('sqlite:'.length), { readonly: true, fileMustExist: true });
+function copyFileOf(path: string, to: string): void {
+  const source = new Sqlite(path, { readonly: true, fileMustExist: true });
   try {
     source.prepare('vacuum into ?').run(to);
   } finally {
@@ -82,16 +71,12 @@ function copyFileOf(url: string, to: string): void {
 }
 
 /** A SQLite file is the portable form of any database of a site. */
-async function copyServer(store: Store, path: string, onStep: (text: string) => void): Promise<void> {
+async function copyServer(store: Store, path: string, onRows: OnRows): Promise<void> {
+  await refuseUnknownOwners(store);
   const target = await openStore({ path });
-  const source = store.connect();
   try {
-    const [from, to] = [untyped(source), untyped(target.db)];
-    await refuseUnknownOwners(from);
-    const onProgress = (table: string, rows: number) => onStep(`copying ${table}: ${rows} rows`);
-    await copyRows({ from, to, tables: await siteTables(to), onProgress });
+    await copyRows(store, target, onRows);
   } finally {
-    await source.destroy();
     await target.close();
   }
 }

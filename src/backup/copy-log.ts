@@ -4,8 +4,17 @@
 // files come first: the copy has each record at least once. Their records that are in the log, too, are cut
 // off by the writer, as after a crash.
 
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, type FileHandle, mkdir, open, readdir, utimes } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import {
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LinodError } from '../base/errors.js';
@@ -19,7 +28,7 @@ import {
   openPart,
   predecessorOf,
 } from '../log/read/files.js';
-import { formatSpoolHeader, readSpoolHeader } from '../log/sender/spool-file.js';
+import { BadSpoolError, formatSpoolHeader, readSpoolHeader } from '../log/sender/spool-file.js';
 import { checkpointPath } from '../log/writer/checkpoint.js';
 import type { Site } from '../site/site.js';
 
@@ -27,34 +36,40 @@ import type { Site } from '../site/site.js';
 const maxPasses = 50;
 
 /** Copies into `log/` and `spool/` below a directory. @returns how many files each got */
-export async function copyLog(site: Site, to: string): Promise<{ log: number; spool: number }> {
+export async function copyLog(site: Site, to: string): Promise<{ logFiles: number; spoolFiles: number }> {
   const [log, spool] = [join(to, 'log'), join(to, 'spool')];
   await Promise.all([mkdir(log), mkdir(spool)]);
-  const spools = await spoolFiles(site);
-  for (const name of spools) await copyIfThere(join(site.spoolDirectory, name), join(spool, name));
+  for (const path of await spoolFiles(site)) await copyIfThere(path, spool);
   // Before the log: the log must reach as far as the checkpoint says.
-  const checkpoint = checkpointPath(site.logFile);
-  await copyIfThere(checkpoint, join(log, basename(checkpoint)));
-  return { log: await copyParts(site, log), spool: spools.length };
+  await copyIfThere(checkpointPath(site.logFile), log);
+  const logFiles = await copyParts(site, log);
+  return { logFiles, spoolFiles: (await readdir(spool)).length };
 }
 
-/** The names of the spool files of a site. */
-export async function spoolFiles(site: Site): Promise<string[]> {
-  const names = await readdir(site.spoolDirectory).catch(absent([]));
-  return names.filter((name) => name.endsWith('.spool'));
+/** The spool files of a site. */
+export async function spoolFiles({ spoolDirectory }: Site): Promise<string[]> {
+  const names = await readdir(spoolDirectory).catch(absent([]));
+  return names.filter((name) => name.endsWith('.spool')).map((name) => join(spoolDirectory, name));
 }
 
-/** Copies a spool file as one of this process. When that has ended, a worker sends its records. */
+/**
+ * Copies a spool file as one of this process. When that has ended, a worker sends its records. A file without a
+ * readable header, such as one that was just begun, is copied as it is.
+ */
 export async function adoptSpool(from: string, to: string): Promise<void> {
-  const header = readSpoolHeader(from);
-  const skipped = Buffer.byteLength(formatSpoolHeader(header));
-  const target = createWriteStream(to, { flags: 'wx' });
-  target.write(formatSpoolHeader({ ...header, owner: ownProcess() }));
-  await pipeline(createReadStream(from, { start: skipped }), target);
+  try {
+    const header = readSpoolHeader(from);
+    const records = (await readFile(from)).subarray(Buffer.byteLength(formatSpoolHeader(header)));
+    const own = Buffer.from(formatSpoolHeader({ ...header, owner: ownProcess() }));
+    await writeFile(to, Buffer.concat([own, records]), { flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof BadSpoolError)) throw error;
+    await copyFile(from, to);
+  }
 }
 
-async function copyIfThere(from: string, to: string): Promise<void> {
-  await copyFile(from, to).catch(absent(undefined));
+async function copyIfThere(path: string, directory: string): Promise<void> {
+  await copyFile(path, join(directory, basename(path))).catch(absent(undefined));
 }
 
 /**

@@ -1,20 +1,12 @@
 // Copies the rows of a site from one database into another of any kind, and compares both.
 
 import { createHash } from 'node:crypto';
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { dialectOf } from '../store/dialect.js';
 import type { AnyTables } from '../store/migrate.js';
+import type { Store } from '../store/store.js';
 import { CopyDiffersError } from './errors.js';
-import type { SiteTable } from './site-tables.js';
-
-export interface CopyOptions {
-  readonly from: Kysely<AnyTables>;
-  /** Migrated to the same version. What its tables hold is replaced. */
-  readonly to: Kysely<AnyTables>;
-  readonly tables: readonly SiteTable[];
-  /** Called after every table, and every some thousand rows. */
-  readonly onProgress?: ((table: string, rows: number) => void) | undefined;
-}
+import { type SiteTable, siteTables, untyped } from './site-tables.js';
 
 export interface CopiedTable {
   readonly table: string;
@@ -23,111 +15,93 @@ export interface CopiedTable {
   readonly checksum: string;
 }
 
+/** Called with every batch of rows, before it is written. When it throws, the copy is undone. */
+export type OnRows = (table: string, rows: number) => void;
+
 type Row = Record<string, unknown>;
 
 const batchRows = 500;
 /** SQLite takes 32,766 parameters a statement, and PostgreSQL 65,535. */
 const batchParameters = 30_000;
-const progressRows = 10_000;
 
 /**
- * Copies all rows as they are at one moment, in one transaction. Reading PostgreSQL blocks nobody; a SQLite
- * source is locked meanwhile, so that nothing is written to it after it was copied.
+ * Copies all rows as they are at one moment, in one transaction. What the target's tables hold is replaced.
+ * Reading PostgreSQL blocks nobody; a SQLite source is locked meanwhile, so that nothing is written to it after
+ * it was copied.
  *
  * @throws CopyDiffersError (`LINOD_ERR_COPY_DIFFERS`) when the target does not hold what the source held
  */
-export async function copyRows({ from, to, tables, onProgress }: CopyOptions): Promise<CopiedTable[]> {
-  const snapshot = from.transaction().setIsolationLevel('repeatable read');
-  return await snapshot.execute((source) =>
-    to.transaction().execute(async (target) => {
-      // Migrations and triggers have made rows of their own.
-      for (const { name } of [...tables].reverse()) await target.deleteFrom(name).execute();
-      const copied: CopiedTable[] = [];
-      for (const table of tables) {
-        await target.deleteFrom(table.name).execute();
-        const sum = await copyTable(source, target, table, (rows) => onProgress?.(table.name, rows));
-        await continueNumbers(source, target, table);
-        compare(table.name, sum, await sumOf(target, table));
-        copied.push({ table: table.name, rows: sum.rows, checksum: sum.checksum });
-      }
-      // A trigger may have written to a table after it was copied.
-      for (const { table, rows } of copied) {
-        const now = await countRows(target, table);
-        if (now !== rows) throw new CopyDiffersError(table, `${now} rows instead of ${rows}`);
-      }
-      return copied;
-    }),
-  );
+export async function copyRows(from: Store, to: Store, onRows: OnRows): Promise<CopiedTable[]> {
+  const tables = await siteTables();
+  const [reader, writer] = [untyped(from.connect()), untyped(to.connect())];
+  try {
+    const snapshot = reader.transaction().setIsolationLevel('repeatable read');
+    return await snapshot.execute((source) =>
+      writer.transaction().execute(async (target) => {
+        for (const { name } of [...tables].reverse()) await target.deleteFrom(name).execute();
+        const copied: CopiedTable[] = [];
+        for (const table of tables) {
+          // Migrations and triggers have made rows of their own.
+          await target.deleteFrom(table.name).execute();
+          copied.push(await copyTable(source, target, table, onRows));
+          await continueNumbers(source, target, table);
+        }
+        // At the end, since a trigger may have written to a table after it was copied.
+        for (const [i, table] of tables.entries()) compare(copied[i], await sumOf(target, table));
+        return copied;
+      }),
+    );
+  } finally {
+    await Promise.all([reader.destroy(), writer.destroy()]);
+  }
 }
 
-/** The tables of a database that have rows. */
-export async function filledTables(db: Kysely<AnyTables>, tables: readonly SiteTable[]): Promise<string[]> {
+/** The tables of linod in a database that have rows. */
+export async function filledTables({ db }: Store): Promise<string[]> {
   const filled: string[] = [];
-  for (const { name } of tables) if ((await countRows(db, name)) > 0) filled.push(name);
+  for (const { name } of await siteTables()) {
+    const { rows } = await sql`select 1 from ${sql.table(name)} limit 1`.execute(db);
+    if (rows.length > 0) filled.push(name);
+  }
   return filled;
-}
-
-async function countRows(db: Kysely<AnyTables>, table: string): Promise<number> {
-  const { rows } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(db);
-  return Number(rows[0]?.n);
 }
 
 async function copyTable(
   source: Transaction<AnyTables>,
   target: Transaction<AnyTables>,
   table: SiteTable,
-  onRows: (rows: number) => void,
-): Promise<Sum> {
-  const sum = new Sum(table);
-  const most = Math.min(batchRows, Math.floor(batchParameters / table.columns.length));
-  let batch: Row[] = [];
-  const write = async () => {
-    if (batch.length > 0) await target.insertInto(table.name).values(batch).execute();
-    batch = [];
-  };
-  for await (const row of source.selectFrom(table.name).select(table.columns).stream(batchRows)) {
-    batch.push(row);
-    sum.add(row);
-    if (batch.length === most) await write();
-    if (sum.rows % progressRows === 0) onRows(sum.rows);
-  }
-  await write();
-  onRows(sum.rows);
-  return sum;
-}
-
-async function sumOf(db: Transaction<AnyTables>, table: SiteTable): Promise<Sum> {
-  const sum = new Sum(table);
-  for await (const row of db.selectFrom(table.name).select(table.columns).stream(batchRows)) sum.add(row);
-  return sum;
-}
-
-function compare(table: string, wanted: Sum, found: Sum): void {
-  if (found.rows !== wanted.rows)
-    throw new CopyDiffersError(table, `${found.rows} rows instead of ${wanted.rows}`);
-  if (found.checksum !== wanted.checksum) throw new CopyDiffersError(table, 'its checksum is another');
+  onRows: OnRows,
+): Promise<CopiedTable> {
+  return await sumOf(source, table, async (batch, rows) => {
+    onRows(table.name, rows);
+    await target.insertInto(table.name).values(batch).execute();
+  });
 }
 
 /** Counts rows and adds up their hashes, because the two kinds of database sort texts differently. */
-class Sum {
-  rows = 0;
-  readonly #columns: readonly string[];
-  #sum = 0n;
-
-  constructor({ columns }: SiteTable) {
-    this.#columns = columns;
-  }
-
-  get checksum(): string {
-    return this.#sum.toString(16).padStart(16, '0');
-  }
-
-  add(row: Row): void {
-    const text = JSON.stringify(this.#columns.map((column) => portable(row[column])));
+async function sumOf(
+  db: Transaction<AnyTables>,
+  { name, columns }: SiteTable,
+  onBatch?: (batch: Row[], rows: number) => Promise<void>,
+): Promise<CopiedTable> {
+  const most = Math.min(batchRows, Math.floor(batchParameters / columns.length));
+  let [rows, sum, batch]: [number, bigint, Row[]] = [0, 0n, []];
+  for await (const row of db.selectFrom(name).select(columns).stream(batchRows)) {
+    const text = JSON.stringify(columns.map((column) => portable(row[column])));
     const hash = createHash('sha256').update(text).digest().readBigUInt64BE();
-    this.#sum = BigInt.asUintN(64, this.#sum + hash);
-    this.rows++;
+    sum = BigInt.asUintN(64, sum + hash);
+    rows++;
+    if (batch.push(row) < most) continue;
+    await onBatch?.(batch, rows);
+    batch = [];
   }
+  if (batch.length > 0) await onBatch?.(batch, rows);
+  return { table: name, rows, checksum: sum.toString(16).padStart(16, '0') };
+}
+
+function compare(wanted: CopiedTable | undefined, { table, rows, checksum }: CopiedTable): void {
+  if (rows !== wanted?.rows) throw new CopyDiffersError(table, `${rows} rows instead of ${wanted?.rows}`);
+  if (checksum !== wanted.checksum) throw new CopyDiffersError(table, 'its checksum is another');
 }
 
 /** PostgreSQL cannot hold the character 0. */

@@ -3,44 +3,23 @@
 import type { ChannelLayer, Message, OpenLayerOptions, Received } from '../../channels/index.js';
 import type { Site } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
-import { type CopiedTable, copyRows, filledTables } from './copy-rows.js';
+import { type CopiedTable, copyRows, filledTables, type OnRows } from './copy-rows.js';
 import { CopyDiffersError, RefusedError } from './errors.js';
 import { refuseWorkers } from './refuse-workers.js';
-import { refuseUnknownOwners, untyped, withSiteTables } from './site-tables.js';
+import { refuseUnknownOwners } from './site-tables.js';
 
-export interface MoveDatabaseOptions {
+export interface MoveOptions {
   readonly site: Site;
   readonly store: Store;
-  /** The same site with the other database. */
+  /** The same site with the other database, the other channel layer, or both. */
   readonly target: Site;
-  readonly onProgress: (table: string, rows: number) => void;
+  readonly parts: ReadonlyArray<'database' | 'layer'>;
+  readonly onRows: OnRows;
 }
 
-/**
- * Copies all rows into an empty database of any kind, and compares both.
- *
- * @throws RefusedError while a worker runs, or when the target has rows; CopyDiffersError
- */
-export async function moveDatabase(options: MoveDatabaseOptions): Promise<CopiedTable[]> {
-  const { site, store, target, onProgress } = options;
-  await refuseWorkers(site, store);
-  await refuseUnknownOwners(untyped(store.db));
-  const other = await openStore(target);
-  const [from, to] = [store.connect(), other.connect()];
-  try {
-    return await withSiteTables(async (tables) => {
-      const filled = await filledTables(untyped(to), tables);
-      if (filled.length > 0)
-        throw new RefusedError(
-          `the database ${other.name} is not empty: it has rows in ${filled.join(', ')}`,
-        );
-      return await copyRows({ from: untyped(from), to: untyped(to), tables, onProgress });
-    });
-  } finally {
-    await to.destroy();
-    await from.destroy();
-    await other.close();
-  }
+export interface MoveReport {
+  readonly tables: readonly CopiedTable[];
+  readonly channels: readonly CopiedChannel[];
 }
 
 export interface CopiedChannel {
@@ -50,38 +29,76 @@ export interface CopiedChannel {
   readonly dead: number;
 }
 
+interface Closable {
+  close(): Promise<void>;
+}
+
 /** The target takes whatever waits in the source. */
 const movedLayer: OpenLayerOptions = { capacity: 1_000_000 };
 
 /**
- * Copies the messages that wait on named channels. Messages for a single process are not copied: that process
- * ends with the move. Messages with a lease are copied as waiting ones.
+ * Copies all rows into an empty database of any kind, and the messages that wait on named channels into another
+ * layer, and compares. Messages for a single process are not copied: that process ends with the move. Messages
+ * with a lease are copied as waiting ones.
  *
- * @throws RefusedError while a worker runs, or when the target has messages; CopyDiffersError
+ * @throws RefusedError, before anything is copied, while a worker runs or when a target is not empty;
+ *   CopyDiffersError
  */
-export async function moveLayer(site: Site, store: Store, target: Site): Promise<CopiedChannel[]> {
+export async function move({ site, store, target, parts, onRows }: MoveOptions): Promise<MoveReport> {
   await refuseWorkers(site, store);
-  const from = await site.openLayer();
-  const to = await target.openLayer(movedLayer);
+  const opened: Closable[] = [];
+  const open = async <T extends Closable>(opening: Promise<T>): Promise<T> => {
+    const thing = await opening;
+    opened.push(thing);
+    return thing;
+  };
   try {
-    for (const layer of [from, to]) {
-      if (!layer.extensions.has('stats'))
-        throw new RefusedError('this kind of channel layer keeps no messages');
+    // Examines both targets before it fills one. The layer first: opening a database makes its tables.
+    let copyMessages: () => Promise<CopiedChannel[]> = async () => [];
+    if (parts.includes('layer')) {
+      const [from, to] = [await open(site.openLayer()), await open(target.openLayer(movedLayer))];
+      const channels = await channelsToCopy(from, to);
+      copyMessages = () => copyChannels(from, to, channels);
     }
-    const { channels } = await from.stats();
-    const named = channels.filter(({ channel }) => !channel.endsWith('!'));
-    const there = new Set((await to.stats()).channels.map(({ channel }) => channel));
-    const both = named.filter(({ channel }) => there.has(channel));
-    if (both.length > 0)
-      throw new RefusedError(`the target has messages on ${both.map(({ channel }) => channel).join(', ')}`);
-    const copied: CopiedChannel[] = [];
-    for (const { channel, dead } of named)
-      copied.push({ channel, messages: await copyChannel(from, to, channel), dead });
-    return copied;
+    let copyDatabase: () => Promise<CopiedTable[]> = async () => [];
+    if (parts.includes('database')) {
+      await refuseUnknownOwners(store);
+      const other = await open(openStore(target));
+      const filled = await filledTables(other);
+      if (filled.length > 0)
+        throw new RefusedError(
+          `the database ${other.name} is not empty: it has rows in ${filled.join(', ')}`,
+        );
+      copyDatabase = () => copyRows(store, other, onRows);
+    }
+    return { tables: await copyDatabase(), channels: await copyMessages() };
   } finally {
-    await from.close();
-    await to.close();
+    for (const thing of opened) await thing.close();
   }
+}
+
+type Channels = ReadonlyArray<{ readonly channel: string; readonly dead: number }>;
+
+/** @throws RefusedError when a layer keeps no messages, or the target has some on one of the channels */
+async function channelsToCopy(from: ChannelLayer, to: ChannelLayer): Promise<Channels> {
+  if (![from, to].every(({ extensions }) => extensions.has('stats')))
+    throw new RefusedError('this kind of channel layer keeps no messages');
+  const named = (await from.stats()).channels.filter(({ channel }) => !channel.endsWith('!'));
+  const there = new Set((await to.stats()).channels.map(({ channel }) => channel));
+  const both = named.filter(({ channel }) => there.has(channel));
+  if (both.length === 0) return named;
+  throw new RefusedError(`the target has messages on ${both.map(({ channel }) => channel).join(', ')}`);
+}
+
+async function copyChannels(
+  from: ChannelLayer,
+  to: ChannelLayer,
+  channels: Channels,
+): Promise<CopiedChannel[]> {
+  const copied: CopiedChannel[] = [];
+  for (const { channel, dead } of channels)
+    copied.push({ channel, messages: await copyChannel(from, to, channel), dead });
+  return copied;
 }
 
 async function copyChannel(from: ChannelLayer, to: ChannelLayer, channel: string): Promise<number> {

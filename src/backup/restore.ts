@@ -1,7 +1,7 @@
 // Restores a backup into a site on which no worker runs.
 
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { version } from '../base/version.js';
 import { absent, findLogParts } from '../log/read/files.js';
@@ -10,13 +10,13 @@ import type { Site } from '../site/site.js';
 import { StoreUnavailableError } from '../store/errors.js';
 import { NewerDatabaseError } from '../store/migrate.js';
 import { openStore, type Store } from '../store/store.js';
-import { type BackupList, unpack } from './archive.js';
-import { embeddedLayer } from './backup.js';
+import { type BackupHead, unpack } from './archive.js';
 import { adoptSpool, spoolFiles } from './copy-log.js';
-import { copyRows, filledTables } from './copy-rows.js';
+import { copyRows, filledTables, type OnRows } from './copy-rows.js';
+import { embeddedFiles } from './embedded-files.js';
 import { BadBackupError, RefusedError } from './errors.js';
 import { refuseWorkers } from './refuse-workers.js';
-import { untyped, withSiteTables } from './site-tables.js';
+import { refuseUnknownOwners } from './site-tables.js';
 
 export interface RestoreOptions {
   readonly site: Site;
@@ -24,11 +24,12 @@ export interface RestoreOptions {
   /** Whether what the site has is replaced. Its files are kept in a directory of their own. */
   readonly force: boolean;
   /** Called with what is done next. */
-  onStep(text: string): void;
+  readonly onStep: (text: string) => void;
+  readonly onRows: OnRows;
 }
 
 export interface RestoreReport {
-  readonly backup: Pick<BackupList, 'site' | 'createdAt' | 'linod'>;
+  readonly backup: Pick<BackupHead, 'site' | 'createdAt' | 'linod'>;
   readonly logFiles: number;
   readonly spoolFiles: number;
   readonly hasMessages: boolean;
@@ -43,48 +44,57 @@ export interface RestoreReport {
  * @throws BadBackupError (`LINOD_ERR_BAD_BACKUP`); NewerDatabaseError; RefusedError while a worker runs, or when
  *   the site is not empty
  */
-export async function restore({ site, file, force, onStep }: RestoreOptions): Promise<RestoreReport> {
+export async function restore({ site, file, force, onStep, onRows }: RestoreOptions): Promise<RestoreReport> {
   const work = await mkdtemp(join(site.directory, '.restore-'));
   try {
     onStep('checking the backup');
     const content = join(work, 'content');
-    const list = await unpack(file, content);
-    await prepareDatabase(file, list, join(content, 'linod.db'));
+    const head = await unpack(file, content);
+    const { database, layer } = embeddedFiles(site);
+    const restored = join(content, 'linod.db');
+    await prepareDatabase(file, head, restored, database === undefined);
     await examine(site, force);
     onStep('restoring the database');
-    const setAside = await setAsideFiles(site, [...(await logFiles(site)), ...databaseFiles(site)]);
-    if (isEmbedded(site)) await place(join(content, 'linod.db'), fileOf(site.settings.databaseUrl));
-    else await fillServer(site, join(content, 'linod.db'), onStep);
-    const layer = embeddedLayer(site);
-    const hasMessages = layer !== undefined && existsSync(join(content, 'channels.db'));
-    if (hasMessages) await place(join(content, 'channels.db'), fileOf(layer));
+    const setAside = await setAsideFiles(site);
+    if (database === undefined) await fillServer(site, restored, onRows);
+    else await place(restored, database);
+    const messages = join(content, 'channels.db');
+    const hasMessages = layer !== undefined && existsSync(messages);
+    if (hasMessages) await place(messages, layer);
     onStep('restoring the log');
-    const logs = await readdir(join(content, 'log')).catch(absent([]));
-    for (const name of logs) await place(join(content, 'log', name), join(site.logDirectory, name));
-    const spools = await readdir(join(content, 'spool')).catch(absent([]));
+    const [logs, spools] = [join(content, 'log'), join(content, 'spool')];
+    const logFiles = await eachFile(logs, (path) => place(path, join(site.logDirectory, basename(path))));
     await mkdir(site.spoolDirectory, { recursive: true });
-    for (const name of spools)
-      await adoptSpool(join(content, 'spool', name), join(site.spoolDirectory, name));
-    const { site: name, createdAt, linod } = list;
-    const restored = logs.filter((log) => log !== basename(checkpointPath(site.logFile))).length;
-    const backup = { site: name, createdAt, linod };
-    return { backup, logFiles: restored, spoolFiles: spools.length, hasMessages, setAside };
+    const spoolFiles = await eachFile(spools, (path) =>
+      adoptSpool(path, join(site.spoolDirectory, basename(path))),
+    );
+    const { site: name, createdAt, linod } = head;
+    return { backup: { site: name, createdAt, linod }, logFiles, spoolFiles, hasMessages, setAside };
   } finally {
     // A damaged archive ends the extraction while files of it are still being written.
     await rm(work, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
-/** Migrates the restored database, and ends what its workers did: they are not those of this site. */
-async function prepareDatabase(file: string, list: BackupList, path: string): Promise<void> {
+/**
+ * Migrates the restored database, and ends what its workers did: they are not those of this site.
+ *
+ * @param isCopied whether its rows go to a server
+ */
+async function prepareDatabase(
+  file: string,
+  head: BackupHead,
+  path: string,
+  isCopied: boolean,
+): Promise<void> {
   if (!existsSync(path)) throw new BadBackupError(file, 'it has no database');
   try {
     const store = await openStore({ path });
     try {
-      const now = Date.now();
+      if (isCopied) await refuseUnknownOwners(store);
       await store.db
         .updateTable('workers')
-        .set({ stopped_at: now, stop_reason: 'the site was restored from a backup' })
+        .set({ stopped_at: Date.now(), stop_reason: 'the site was restored from a backup' })
         .where('stopped_at', 'is', null)
         .execute();
     } finally {
@@ -92,7 +102,7 @@ async function prepareDatabase(file: string, list: BackupList, path: string): Pr
     }
   } catch (error) {
     if (!(error instanceof NewerDatabaseError)) throw error;
-    const why = `linod ${list.linod} wrote backup ${file}, this is ${version}: update linod first`;
+    const why = `linod ${head.linod} wrote backup ${file}, this is ${version}: update linod first`;
     throw new RefusedError(`${why} (${error.message})`, error.code);
   }
 }
@@ -100,11 +110,12 @@ async function prepareDatabase(file: string, list: BackupList, path: string): Pr
 /** Refuses a site that works, or that has something. @throws RefusedError */
 async function examine(site: Site, force: boolean): Promise<void> {
   const found = await logFiles(site);
-  const hasDatabase = !isEmbedded(site) || existsSync(fileOf(site.settings.databaseUrl));
-  const store = hasDatabase ? await openOld(site, isEmbedded(site) && force) : null;
+  const { database } = embeddedFiles(site);
+  const isMissing = database !== undefined && !existsSync(database);
+  const store = isMissing ? null : await openOld(site, database !== undefined && force);
   try {
     if (store !== null) await refuseWorkers(site, store);
-    if (store !== null) found.push(...(await withSiteTables((all) => filledTables(untyped(store.db), all))));
+    if (store !== null && !force) found.push(...(await filledTables(store)));
   } finally {
     await store?.close();
   }
@@ -128,25 +139,15 @@ async function openOld(site: Site, mayBeDamaged: boolean): Promise<Store | null>
 /** The files of the log, and the records that wait for it. */
 async function logFiles(site: Site): Promise<string[]> {
   const parts = await findLogParts(site.logFile, site.settings.timezone);
-  const log = parts.filter(({ bytes }) => bytes > 0).map(({ path }) => path);
-  const spools = (await spoolFiles(site)).map((name) => join(site.spoolDirectory, name));
-  return [...log, ...spools];
+  return [...parts.filter(({ bytes }) => bytes > 0).map(({ path }) => path), ...(await spoolFiles(site))];
 }
 
-/** The files that exist of the embedded databases, and the checkpoint of the log. */
-function databaseFiles(site: Site): string[] {
-  const urls = [isEmbedded(site) ? site.settings.databaseUrl : undefined, embeddedLayer(site)];
-  const files = urls.flatMap((url) =>
-    url === undefined ? [] : ['', '-wal', '-shm'].map((ending) => fileOf(url) + ending),
-  );
-  return [...files, checkpointPath(site.logFile)].filter((path) => existsSync(path));
-}
-
-function isEmbedded(site: Site): boolean {
-  return site.settings.databaseUrl.startsWith('sqlite:');
-}
-
-async function setAsideFiles(site: Site, files: readonly string[]): Promise<string | null> {
+/** @returns where the files of the site are now; null when it had none */
+async function setAsideFiles(site: Site): Promise<string | null> {
+  const { database, layer } = embeddedFiles(site);
+  const databases = [database, layer].flatMap((path) => (path ? [path, `${path}-wal`, `${path}-shm`] : []));
+  const others = [...databases, checkpointPath(site.logFile)].filter((path) => existsSync(path));
+  const files = [...(await logFiles(site)), ...others];
   if (files.length === 0) return null;
   const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const directory = join(site.directory, `before-restore-${stamp}`);
@@ -158,31 +159,28 @@ async function setAsideFiles(site: Site, files: readonly string[]): Promise<stri
 /** Moves a file, also to another file system. */
 async function place(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
-  const isMoved = await rename(from, to).then(
-    () => true,
-    () => false,
-  );
-  if (isMoved) return;
-  await copyFile(from, to);
-  if ((await stat(to)).size === (await stat(from)).size) await rm(from);
-}
-
-async function fillServer(site: Site, path: string, onStep: (text: string) => void): Promise<void> {
-  const source = await openStore({ path });
-  const target = await openStore(site);
-  const into = target.connect();
-  const onProgress = (table: string, rows: number) => onStep(`restoring ${table}: ${rows} rows`);
   try {
-    await withSiteTables((tables) =>
-      copyRows({ from: untyped(source.db), to: untyped(into), tables, onProgress }),
-    );
-  } finally {
-    await into.destroy();
-    await target.close();
-    await source.close();
+    await rename(from, to);
+  } catch {
+    await copyFile(from, to);
+    await rm(from);
   }
 }
 
-function fileOf(url: string): string {
-  return url.slice('sqlite:'.length);
+/** @returns how many files a directory of the backup has, without the checkpoint of the log */
+async function eachFile(directory: string, put: (path: string) => Promise<void>): Promise<number> {
+  const names = await readdir(directory).catch(absent([]));
+  for (const name of names) await put(join(directory, name));
+  return names.filter((name) => name !== basename(checkpointPath(name))).length;
+}
+
+async function fillServer(site: Site, path: string, onRows: OnRows): Promise<void> {
+  const source = await openStore({ path });
+  const target = await openStore(site);
+  try {
+    await copyRows(source, target, onRows);
+  } finally {
+    await target.close();
+    await source.close();
+  }
 }

@@ -20,19 +20,27 @@ export interface SiteTable {
 /**
  * The tables that all migrations of this process create, each after the tables that it refers to. The record of
  * the migrations is not among them.
- *
- * @param fresh a SQLite database with all migrations run
  */
-export async function siteTables(fresh: Kysely<AnyTables>): Promise<SiteTable[]> {
+export async function siteTables(): Promise<SiteTable[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'linod-tables-'));
+  try {
+    const fresh = await openStore({ path: join(directory, 'fresh.db') });
+    return await tablesOf(untyped(fresh.db)).finally(() => fresh.close());
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function tablesOf(db: Kysely<AnyTables>): Promise<SiteTable[]> {
   const { rows } = await sql<{ name: string; sql: string }>`
     select name, sql from sqlite_master
     where type = 'table' and name not like 'sqlite_%' and name <> 'linod_migrations' order by rowid`.execute(
-    fresh,
+    db,
   );
   return await Promise.all(
     rows.map(async ({ name, sql: definition }) => {
       const info = sql<{ name: string; pk: number }>`select name, pk from pragma_table_info(${name})`;
-      const columns = (await info.execute(fresh)).rows;
+      const columns = (await info.execute(db)).rows;
       const isNumbered = /\bautoincrement\b/i.test(definition);
       return {
         name,
@@ -41,18 +49,6 @@ export async function siteTables(fresh: Kysely<AnyTables>): Promise<SiteTable[]>
       };
     }),
   );
-}
-
-/** Calls `use` with the same tables, from a database that exists only meanwhile. */
-export async function withSiteTables<T>(use: (tables: readonly SiteTable[]) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'linod-tables-'));
-  try {
-    const fresh = await openStore({ path: join(directory, 'fresh.db') });
-    const tables = await siteTables(untyped(fresh.db)).finally(() => fresh.close());
-    return await use(tables);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 }
 
 /** For statements about tables that are known only when the program runs. */
@@ -65,9 +61,9 @@ export function untyped(db: Store['db']): Kysely<AnyTables> {
  *
  * @throws RefusedError
  */
-export async function refuseUnknownOwners(db: Kysely<AnyTables>): Promise<void> {
+export async function refuseUnknownOwners({ db }: Store): Promise<void> {
   const known = new Set(migrationSets().map(({ owner }) => owner));
-  const rows = await db.selectFrom('linod_migrations').select('owner').distinct().execute();
+  const rows = await untyped(db).selectFrom('linod_migrations').select('owner').distinct().execute();
   const unknown = rows.map(({ owner }) => String(owner)).filter((owner) => !known.has(owner));
   if (unknown.length === 0) return;
   throw new RefusedError(

@@ -5,8 +5,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openLayer } from '../../channels/index.js';
+import { unpack } from '../../src/backup/archive.js';
 import type { SenderReport } from '../../src/log/read/verify.js';
-import { calm, chaosProcedures, examine } from '../support/chaos.js';
+import { chaosProcedures, examine, untilDecided } from '../support/chaos.js';
 import { testDirectory } from '../support/directory.js';
 import { differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite, marks } from '../support/live-site.js';
@@ -15,33 +16,44 @@ import { eventually } from '../support/programs.js';
 import { RedisServer } from '../support/redis.js';
 
 const files = { 'procedures/chaos.ts': chaosProcedures(20), 'starts.txt': '' };
+const server = await PostgresServer.start(t);
 
-/** Backs up a site while its worker runs rules and two processes log, and restores it into another site. */
-async function backUpAndRestore(t: Test, from: string | undefined, to: string | undefined): Promise<void> {
-  const databaseUrl = (url: string | undefined) => (url === undefined ? {} : { databaseUrl: url });
-  const site = new LiveSite(t, { logRotateMegabytes: 0.2, logKeepFiles: 0, ...databaseUrl(from), files });
+/**
+ * Backs up a site while its workers run rules and two processes log, and restores it into another site.
+ *
+ * @returns the other site and the backup
+ */
+async function backUpAndRestore(t: Test, makeUrl: () => Promise<string | undefined>) {
+  const makeSite = async () => {
+    const databaseUrl = await makeUrl();
+    const config = { logRotateMegabytes: 0.2, logKeepFiles: 0, files };
+    return new LiveSite(t, databaseUrl === undefined ? config : { ...config, databaseUrl });
+  };
+  const site = await makeSite();
   const file = join(testDirectory(t), 'backup.tar.gz');
-  const workers = [await site.startWorker('--initiate'), await site.startWorker()];
+  const workers = [await site.startWorker('--initiate'), site.start('runworker', site.channel)];
   const loggers = ['web', 'shop'].map((name) => site.startApplication(name, { burst: 3 }));
   await site.untilJobs('chaos0', 'two runs', (jobs) => jobs.length > 1);
   const safe = await Promise.all(loggers.map((logger) => marks(logger, 5)));
+  // A process that was killed when it had just begun its file.
+  site.write({ 'log/spool/begun-1.e1.1.spool': '' });
   const report = JSON.parse(await site.linod('backup', file, '--json'));
   t.ok(report.logFiles > 0);
   t.same(await readdir(join(file, '..')), ['backup.tar.gz'], 'nothing else is left');
   for (const program of [...workers, ...loggers]) program.kill('SIGKILL');
   await Promise.all([...workers, ...loggers].map((program) => program.ended()));
 
-  const other = new LiveSite(t, { logRotateMegabytes: 0.2, logKeepFiles: 0, ...databaseUrl(to), files });
+  const other = await makeSite();
   await other.linod('restore', file);
-  t.equal((await other.run('linod', 'log', 'verify')).code, 0, 'the restored log is complete');
-  const { untold, hanging, twice } = await examine(other, await calm(other));
-  t.same({ untold, hanging, twice }, { untold: [], hanging: [], twice: [] }, 'the ledger is complete');
-  const worker = await other.startWorker();
+  const worker = await other.startWorker('--initiate', '--grace', '10');
+  const until = await untilDecided(other);
   await eventually('the records that waited are in the log', async () => {
     return (await readdir(other.path('log/spool'))).every((name) => !/^(web|shop)/.test(name));
   });
   worker.kill('SIGTERM');
   await worker.ended();
+  const { untold, hanging, twice } = await examine(other, until);
+  t.same({ untold, hanging, twice }, { untold: [], hanging: [], twice: [] }, 'the ledger is complete');
   const verified = await other.run('linod', 'log', 'verify', '--json');
   t.equal(verified.code, 0, 'the log is complete with the records that waited');
   const { senders }: { senders: SenderReport[] } = JSON.parse(verified.stdout);
@@ -50,44 +62,47 @@ async function backUpAndRestore(t: Test, from: string | undefined, to: string | 
     t.match(found, { first: 1, missing: 0, doubled: 0, lost: 0 }, 'each record is there once');
     t.ok((found?.records ?? 0) >= (safe[i] ?? 0), 'all that was logged before the backup is there');
   });
+  return { other, file };
+}
 
+t.test('a backup of a busy site on SQLite is complete, and can be restored again', async (t) => {
+  const { other, file } = await backUpAndRestore(t, async () => undefined);
   const refused = await other.run('linod', 'restore', file);
   t.equal(refused.code, 2);
   t.match(refused.stderr, /is not empty: .* use --force/);
   const again = JSON.parse(await other.linod('restore', file, '--force', '--json'));
   t.same(differences(documentedJson().get('linod restore'), again), [], 'it is as documented');
-  t.equal((await other.run('linod', 'log', 'verify')).code, 0, 'it can be restored again');
-}
-
-t.test('a backup of a busy site on SQLite is complete', (t) => backUpAndRestore(t, undefined, undefined));
+});
 
 t.test('a backup of a busy site on PostgreSQL is complete', async (t) => {
-  const server = await PostgresServer.start(t);
-  await backUpAndRestore(t, await server.createDatabase(), await server.createDatabase());
+  await backUpAndRestore(t, () => server.createDatabase());
 });
 
 t.test('a damaged or cut backup is refused, and nothing changes', async (t) => {
   const site = new LiveSite(t);
-  await site.linod('rules', 'sync');
   const file = join(testDirectory(t), 'backup.tar.gz');
   await site.linod('backup', file);
   const whole = readFileSync(file);
-  const flipped = Buffer.from(whole);
-  const middle = whole.length >> 1;
-  flipped[middle] = (flipped[middle] ?? 0) ^ 0xff;
+  const flipped = (at: number) => {
+    const copy = Buffer.from(whole);
+    copy[at] = (copy[at] ?? 0) ^ 0xff;
+    return copy;
+  };
+  const places = [0, 0.1, 0.3, 0.5, 0.7, 0.9].map((share) => Math.floor(share * whole.length));
+  const damaged = [...places.map(flipped), whole.subarray(0, -30), Buffer.from('no backup')];
+  for (const bytes of damaged) {
+    writeFileSync(file, bytes);
+    await t.rejects(unpack(file, join(testDirectory(t), 'content')), { code: 'LINOD_ERR_BAD_BACKUP' });
+  }
   const other = new LiveSite(t);
   const before = await readdir(other.directory);
-  for (const damaged of [flipped, whole.subarray(0, -30), Buffer.from('no backup')]) {
-    writeFileSync(file, damaged);
-    const { code, stderr } = await other.run('linod', 'restore', file);
-    t.equal(code, 1);
-    t.match(stderr, /backup .* cannot be restored: /);
-    t.same(await readdir(other.directory), before);
-  }
+  const { code, stderr } = await other.run('linod', 'restore', file);
+  t.equal(code, 1);
+  t.match(stderr, /backup .* cannot be restored: /);
+  t.same(await readdir(other.directory), before);
 });
 
 t.test('a site moves to servers and back, and has the same rows', async (t) => {
-  const server = await PostgresServer.start(t);
   const redis = await RedisServer.start(t);
   const site = new LiveSite(t, { files });
   const worker = await site.startWorker('--initiate');
@@ -98,8 +113,9 @@ t.test('a site moves to servers and back, and has the same rows', async (t) => {
   t.match(refused.stderr, /worker .* is running: stop all workers/);
   worker.kill('SIGTERM');
   await worker.ended();
+  const order = { type: 'order.paid', order: 7 };
   const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
-  await layer.send('orders', { type: 'order.paid', order: 7 });
+  await layer.send('orders', order);
   await layer.close();
   // Numbers of deleted rows are not given again.
   const { db } = await site.store();
@@ -111,9 +127,18 @@ t.test('a site moves to servers and back, and has the same rows', async (t) => {
     .executeTakeFirstOrThrow();
   await db.deleteFrom('rule_changes').where('id', '=', id).execute();
 
-  const there = JSON.parse(
-    await site.linod('move', '--database', databaseUrl, '--layer', redis.url, '--json'),
-  );
+  const toServers = ['move', '--database', databaseUrl, '--layer', redis.url, '--json'];
+  const full = await openLayer(redis.url);
+  await full.send('orders', order);
+  const fullLayer = await site.run('linod', ...toServers);
+  t.match(fullLayer, { code: 2, stderr: /the target has messages on orders/ });
+  const name = new URL(databaseUrl).pathname.slice(1);
+  const tables = await server.run("select 1 from pg_tables where schemaname = 'public'", name);
+  t.same(tables, [], 'nothing is copied when one of the targets is refused');
+  await full.flush();
+  await full.close();
+
+  const there = JSON.parse(await site.linod(...toServers));
   t.same(differences(documentedJson().get('linod move'), there), [], 'it is as documented');
   t.match(there.channels, [{ channel: 'orders', messages: 1 }]);
   site.environment = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
@@ -127,9 +152,12 @@ t.test('a site moves to servers and back, and has the same rows', async (t) => {
   t.ok(there.tables.find(({ table }: { table: string }) => table === 'jobs').rows > 1);
   t.same(back.tables, there.tables, 'the same rows and checksums');
   t.same(back.channels, there.channels, 'the same messages');
-  const full = await site.run('linod', 'move', '--database', urls.database);
-  t.equal(full.code, 2);
-  t.match(full.stderr, /is not empty: it has rows in job_rules/);
+  const elsewhere = `sqlite:${site.path('other-channels.db')}`;
+  const fullDatabase = await site.run('linod', 'move', '--database', urls.database, '--layer', elsewhere);
+  t.match(fullDatabase, { code: 2, stderr: /is not empty: it has rows in job_rules/ });
+  const untouched = await openLayer(elsewhere);
+  t.same((await untouched.stats()).channels, [], 'nothing is copied when one of the targets is refused');
+  await untouched.close();
   const moved = new LiveSite(t, { databaseUrl: urls.database });
   const { db: copy } = await moved.store();
   await copy.insertInto('rule_changes').values(change).execute();

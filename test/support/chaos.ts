@@ -120,8 +120,16 @@ export async function chaos(t: Test, options: ChaosOptions): Promise<ChaosResult
 }
 
 /** Lets one worker catch up. @returns an instant up to which everything is decided */
-export async function calm(site: LiveSite): Promise<number> {
+async function calm(site: LiveSite): Promise<number> {
   const worker = await site.startWorker('--initiate', '--grace', '10');
+  const until = await untilDecided(site);
+  worker.kill('SIGTERM');
+  await worker.ended();
+  return until;
+}
+
+/** Waits for a worker to catch up. @returns an instant up to which everything is decided */
+export async function untilDecided(site: LiveSite): Promise<number> {
   const until = Date.now();
   const { db } = await site.store();
   await eventually('all that was due before is decided', async () => {
@@ -131,8 +139,6 @@ export async function calm(site: LiveSite): Promise<number> {
       .executeTakeFirst();
     return Number(row?.next ?? 0) > until;
   });
-  worker.kill('SIGTERM');
-  await worker.ended();
   return until;
 }
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { backUp } from '../../backup/backup.js';
 import { type SiteJsonFlags, siteCommand, unlessEnded, withSiteStore } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
+import { copyProgress } from './copy-progress.js';
 
 export function backupCommand(): Command {
   return siteCommand(
@@ -22,11 +23,8 @@ Example:
     .action(async (file: string, flags: SiteJsonFlags) => {
       await withSiteStore(flags, async ({ site, store }) => {
         const report = await unlessEnded(async (signal) => {
-          const onStep = (text: string) => {
-            signal.throwIfAborted();
-            if (!flags.json) say(text);
-          };
-          return await backUp({ site, store, file, onStep });
+          const progress = copyProgress(flags.json === true, signal);
+          return await backUp({ site, store, file, ...progress }).finally(progress.clear);
         });
         if (flags.json) return printJson(report);
         print(report.file);

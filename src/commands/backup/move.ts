@@ -2,13 +2,14 @@
 
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { type CopiedChannel, moveDatabase, moveLayer } from '../../backup/move.js';
+import { type CopiedChannel, move } from '../../backup/move.js';
 import { UsageError } from '../../base/errors.js';
 import { hidePassword } from '../../base/hide-password.js';
 import type { SiteConfig } from '../../site/settings.js';
 import { loadSite } from '../../site/site.js';
 import { type SiteJsonFlags, siteCommand, withSiteStore } from '../main.js';
-import { ProgressLine, print, printJson, printTable, say } from '../views/output.js';
+import { print, printJson, printTable, say } from '../views/output.js';
+import { copyProgress } from './copy-progress.js';
 
 interface MoveFlags extends SiteJsonFlags {
   readonly database?: string;
@@ -22,7 +23,9 @@ export function moveCommand(): Command {
     `The source keeps everything. Put the lines that are printed into the configuration to use the copy. Messages for
 single processes are not copied, and dead letters stay in the source.
 
-Exit codes: 0 done; 1 failed: the target is as it was; 2 refused: a worker runs, or the target is not empty.
+Both targets are checked before anything is copied. If the copy of the database fails, the new database stays empty.
+
+Exit codes: 0 done; 1 failed; 2 refused: a worker runs, or a target is not empty.
 
 Example:
   $ linod move --database postgres://shop@db.example.org/shop --layer redis://redis.example.org`,
@@ -39,11 +42,10 @@ Example:
           ...(layer === undefined ? {} : { channelLayer: layer }),
         };
         const target = await loadSite(site.directory, { flags: settings, anew: true });
-        const progress = new ProgressLine();
-        const onProgress = (table: string, rows: number) => progress.show(rows, null, table);
-        const tables = database === undefined ? [] : await moveDatabase({ site, store, target, onProgress });
-        progress.clear();
-        const channels = layer === undefined ? [] : await moveLayer(site, store, target);
+        const parts = (['database', 'layer'] as const).filter((part) => flags[part] !== undefined);
+        const progress = copyProgress(flags.json === true);
+        const moved = await move({ site, store, target, parts, ...progress }).finally(progress.clear);
+        const { tables, channels } = moved;
         if (flags.json) return printJson({ tables, channels, settings });
         printTable(
           [

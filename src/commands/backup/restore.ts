@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { restore } from '../../backup/restore.js';
 import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
+import { copyProgress } from './copy-progress.js';
 
 export function restoreCommand(): Command {
   return siteCommand(
@@ -23,8 +24,9 @@ Example:
     .action(async (file: string, flags: SiteJsonFlags & { readonly force?: boolean }) => {
       const site = await requireSite(flags);
       await loadProcedures(site);
-      const onStep = (text: string) => (flags.json ? undefined : say(text));
-      const report = await restore({ site, file, force: flags.force ?? false, onStep });
+      const progress = copyProgress(flags.json === true);
+      const report = await restore({ site, file, force: flags.force ?? false, ...progress });
+      progress.clear();
       if (flags.json) return printJson(report);
       const { backup, logFiles, spoolFiles, hasMessages, setAside } = report;
       print(`restored site ${backup.site} as it was at ${backup.createdAt}`);

@@ -184,16 +184,18 @@ export class Forwarder {
 
   #onAnswer(answer: LogAnswer): void {
     if (this.#mode === 'closed') return;
-    const { sender, epoch, spool } = this.#options;
+    const { sender, epoch, spool, probesFirst } = this.#options;
     if (answer.type === 'log.ready') {
       this.#startSending();
       return;
     }
     const isOurs = answer.sender === sender && answer.epoch === epoch;
-    if (!isOurs || answer.last <= this.#acked || answer.last > spool.last) return;
-    this.#acked = answer.last;
-    spool.release(answer.last);
-    this.#sent = Math.max(this.#sent, answer.last);
+    // The log has more than a restored spool, or than one whose end was lost in a power failure.
+    const last = probesFirst ? Math.min(answer.last, spool.last) : answer.last;
+    if (!isOurs || last <= this.#acked || last > spool.last) return;
+    this.#acked = last;
+    spool.release(last);
+    this.#sent = Math.max(this.#sent, last);
     if (this.#mode === 'probing') this.#startSending();
     this.#cancelAnswerTimer?.();
     const isMore = this.#sent > this.#acked;

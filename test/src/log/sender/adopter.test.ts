@@ -99,6 +99,16 @@ t.test('what nobody takes is left under its name, for the next who looks', async
   t.same(readdirSync(directory), []);
 });
 
+t.test('a file that ends before the log does is removed', async (t) => {
+  const { directory, spool, taken, adopted, know, scan } = setUp(t);
+  spool('web-5.e5.1.spool', 1);
+  know(9);
+  await scan();
+  t.same(taken, []);
+  t.same(adopted, []);
+  t.same(readdirSync(directory), []);
+});
+
 t.test('while another adopter has the lock of the directory, its files are left to that one', async (t) => {
   const { directory, spool, taken, scan } = setUp(t);
   spool('web-5.e5.1.spool', 1);
