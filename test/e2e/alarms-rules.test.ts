@@ -1,14 +1,12 @@
 // Alarms about rules: each is raised by the fault itself, comes by each way, and is over when the fault is.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import t, { type Test } from 'tap';
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { openLayer } from '../../channels/index.js';
 import { AlarmReceivers, paged } from '../support/alarm-receivers.js';
 import { differences, documentedJson } from '../support/json-docs.js';
 import { LiveSite } from '../support/live-site.js';
-import { PostgresServer } from '../support/postgres.js';
 import { eventually } from '../support/programs.js';
-
-t.jobs = 2;
 
 const procedures = `import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -22,21 +20,54 @@ schedule('@yearly', async function count_stars() {
 });
 `;
 
-async function checkRules(t: Test, config: { databaseUrl?: string }): Promise<void> {
+t.test('rules that do not succeed, fail, and are lost; a test; a silence', async (t) => {
   const receivers = await AlarmReceivers.start(t);
-  receivers.refusals = 1;
-  const files = { 'procedures/shop.ts': procedures, ...receivers.files };
-  const site = new LiveSite(t, { ...config, ...receivers.config, files });
-  const worker = await site.startWorker('--initiate');
-  await site.linod('rule', '3', 'run');
-  await site.run('linod', 'rule', '2', 'run', '--wait');
-  const [silent] = await Promise.all([
-    receivers.received(site, 'raised', 'not-succeeded', /^rule 1 \(back_up\) has not succeeded for/),
-    receivers.received(site, 'raised', 'failed', /^rule 2 \(feed_dragon\): job \d, failed: .*no dragon$/),
-    site.untilJobs('count_stars', 'one runs', (jobs) => jobs.some(({ status }) => status === 'running')),
+  const site = new LiveSite(t, {
+    ...receivers.config,
+    files: { 'procedures/shop.ts': procedures, ...receivers.files },
+  });
+  t.match(await site.run('linod', 'alarms', 'test'), {
+    code: 0,
+    stdout: /^mail: accepted: 250 .*\nwebhook: accepted: 204\ncommand: accepted: exit 0\n$/,
+  });
+  t.match(receivers.notices, [
+    { state: 'test', alarm: 0, text: /^this is a test of the alarms of site test/ },
   ]);
+  site.write({ 'page.sh': "echo 'no network' >&2; exit 4" });
+  t.match(await site.run('linod', 'alarms', 'test', '--json'), {
+    code: 1,
+    stdout: /"command","ok":false,"answer":".* ended with 4: no network"/,
+  });
+  t.match(await site.run('linod', 'alarms', 'silence', 'silnce', '2h'), {
+    code: 2,
+    stderr: /kinds are not-succeeded, failed/,
+  });
+  site.write(receivers.files);
+  receivers.forget(site);
+  receivers.refusals = 1;
+
+  await site.linod('alarms', 'silence', 'not-succeeded', '2h');
+  const worker = await site.startWorker('--initiate');
+  const layer = await openLayer(`sqlite:${site.path('channels.db')}`);
+  t.teardown(() => layer.close());
+  const run = (rule: number) => layer.send(site.channel, { type: 'job.run', rule });
+  await run(2);
+  await run(3);
+  await receivers.received(site, 'raised', 'failed', /^rule 2 \(feed_dragon\): job \d, failed: .*no dragon$/);
+  await site.untilJobs('count_stars', 'one runs', (jobs) => jobs.some(({ status }) => status === 'running'));
+  const { db } = await site.store();
+  await eventually('the silenced alarm is raised', async () => {
+    const raised = await db.selectFrom('alarms').where('kind', '=', 'not-succeeded').selectAll().execute();
+    return raised.length > 0;
+  });
+  const shown = await site.linod('alarms');
+  t.match(shown, /^ *\d+ +failed .* open /m);
+  t.match(shown, /^ *\d+ +not-succeeded .* silenced until /m);
+  t.notOk(receivers.notices.some(({ kind }) => kind === 'not-succeeded'));
+  await site.linod('alarms', 'silence', 'not-succeeded', '0s');
+  const late = /^rule 1 \(back_up\) has not succeeded for/;
+  const silent = await receivers.received(site, 'raised', 'not-succeeded', late);
   t.match(silent, { subject: 'rule 1', rule: 1, site: 'test', raisedAt: /^20.*Z$/, clearedAt: null });
-  t.match(await site.linod('alarms'), /^ *1 +(not-succeeded|failed) .* open /m);
   await site.linod('alarms', 'ack', String(silent.alarm));
   worker.kill('SIGKILL');
   await worker.ended();
@@ -45,13 +76,11 @@ async function checkRules(t: Test, config: { databaseUrl?: string }): Promise<vo
   await site.startWorker();
   await receivers.received(site, 'raised', 'lost', /^rule 3 \(count_stars\): job \d, lost: worker .* ended/);
   await site.linod('rule', '1', 'set', 'mustSucceedWithin=26h');
-  await site.linod('rule', '2', 'run', '--wait');
-  await site.linod('rule', '3', 'run', '--wait');
-  await Promise.all([
-    receivers.received(site, 'cleared', 'not-succeeded'),
-    receivers.received(site, 'cleared', 'failed'),
-    receivers.received(site, 'cleared', 'lost'),
-  ]);
+  await run(2);
+  await run(3);
+  await receivers.received(site, 'cleared', 'not-succeeded');
+  await receivers.received(site, 'cleared', 'failed');
+  await receivers.received(site, 'cleared', 'lost');
 
   t.ok(
     receivers.requests.every(({ isSigned }) => isSigned),
@@ -87,39 +116,4 @@ async function checkRules(t: Test, config: { databaseUrl?: string }): Promise<vo
       ],
     },
   );
-}
-
-t.test('rules that do not succeed, fail, and are lost, on SQLite', (t) => checkRules(t, {}));
-t.test('rules that do not succeed, fail, and are lost, on PostgreSQL', async (t) => {
-  const server = await PostgresServer.start(t);
-  await checkRules(t, { databaseUrl: await server.createDatabase() });
-});
-
-t.test('what is silenced is announced when the silence ends, and a test says what happened', async (t) => {
-  const receivers = await AlarmReceivers.start(t);
-  const files = { 'procedures/shop.ts': procedures, ...receivers.files };
-  const site = new LiveSite(t, { ...receivers.config, files });
-  t.match(await site.run('linod', 'alarms', 'test'), {
-    code: 0,
-    stdout: /^mail: accepted: 250 .*\nwebhook: accepted: 204\ncommand: accepted: exit 0\n$/,
-  });
-  t.match(receivers.notices, [
-    { state: 'test', alarm: 0, text: /^this is a test of the alarms of site test/ },
-  ]);
-  writeFileSync(site.path('page.mjs'), "console.error('no network'); process.exit(4);");
-  t.match(await site.run('linod', 'alarms', 'test', '--json'), {
-    code: 1,
-    stdout: /"command","ok":false,"answer":".* ended with 4: no network"/,
-  });
-  t.match(await site.run('linod', 'alarms', 'silence', 'silnce', '2h'), {
-    code: 2,
-    stderr: /kinds are not-succeeded, failed/,
-  });
-
-  await site.linod('alarms', 'silence', 'not-succeeded', '2h');
-  await site.startWorker('--initiate');
-  await eventually('the alarm is raised', async () => /silenced until/.test(await site.linod('alarms')));
-  t.equal(receivers.requests.length, 2, 'nothing came but the tests');
-  await site.linod('alarms', 'silence', 'not-succeeded', '0s');
-  await eventually('it is announced', () => receivers.notices.some(({ state }) => state === 'raised'));
 });

@@ -142,7 +142,7 @@ t.test('the watchdog expires over a deaf listener, and not over a Redis that is 
   await notified.pinged(1);
 
   proxy.swallow();
-  t.match(await site.untilStatus('/readyz', 503), { text: /^layer: no answer within 2000 ms/ });
+  t.match(await site.untilStatus('/readyz', 503), { text: /^layer: / });
   await notified.has(/^STATUS=not ready: layer: /);
   const { text } = await site.ask('/metrics');
   t.match(text, /^linod_ready 0$/m);

@@ -2,7 +2,7 @@
 
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -17,9 +17,8 @@ import { TestSmtpServer } from './smtp.js';
 const secret = 'not to be shown either';
 
 /** Appends what it gets to files: a line of JSON, and a line of its environment. */
-const page = `import { appendFileSync, readFileSync } from 'node:fs';
-appendFileSync('paged', readFileSync(0));
-appendFileSync('environment', process.env.LINOD_ALARM_STATE + ' ' + process.env.LINOD_ALARM_KIND + '\\n');
+const page = `cat >> paged
+echo "$LINOD_ALARM_STATE $LINOD_ALARM_KIND" >> environment
 `;
 
 export interface Request {
@@ -65,14 +64,20 @@ export class AlarmReceivers {
       alarmMail: ['ops@example.org', 'ann@example.org'],
       alarmWebhook: `http://127.0.0.1:${port}/alarms`,
       alarmWebhookSecret: secret,
-      alarmCommand: [process.execPath, 'page.mjs'],
+      alarmCommand: ['sh', 'page.sh'],
     };
   }
 
-  readonly files = { 'page.mjs': page } as const;
+  readonly files = { 'page.sh': page } as const;
 
   get notices(): Notice[] {
     return this.requests.map(({ body }) => JSON.parse(body));
+  }
+
+  /** Forgets what has come so far by webhook and program. */
+  forget(site: LiveSite): void {
+    this.requests.length = 0;
+    for (const name of ['paged', 'environment']) rmSync(site.path(name), { force: true });
   }
 
   get mails() {

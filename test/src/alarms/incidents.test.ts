@@ -69,6 +69,18 @@ t.test('a rule that a failure has cancelled still has to succeed', async (t) => 
   t.same(await wrong(bench), ['not-succeeded 1', 'failed 1']);
 });
 
+t.test('a lost run is an incident until a later one succeeds', async (t) => {
+  const bench = await openBench(t);
+  await bench.join();
+  bench.add('back_up', nothing, yearly);
+  await bench.tasks.setup();
+  await run(bench, 1);
+  await bench.store.db.updateTable('jobs').set({ status: 'lost' }).execute();
+  t.same(await wrong(bench), ['lost 1']);
+  await run(bench, 1);
+  t.same(await wrong(bench), []);
+});
+
 const deaf: Finding = { kind: 'deaf', subject: 'w1', text: 'worker w1 does not hear' };
 
 /** The messages so far: `raised deaf by mail`. */
@@ -91,6 +103,26 @@ async function open(t: Test): Promise<{ bench: Bench; pass: (...found: Finding[]
   };
   return { bench, pass };
 }
+
+t.test('a worker that starts after an outage reports it, unless another one has', async (t) => {
+  const bench = await openBench(t);
+  const { db } = bench.store;
+  const incidents = new Incidents(db, ['mail']);
+  const start = async () => {
+    bench.clock.advance(hour);
+    await incidents.reportOutage({ id: 'w2', startedAt: bench.clock.now() });
+  };
+  await start();
+  await bench.join('w1');
+  await start();
+  t.same(await queued(bench), [], 'no worker ever ran, or one still runs');
+  await db.updateTable('workers').set({ stopped_at: bench.clock.now() }).execute();
+  await start();
+  await start();
+  t.same(await queued(bench), ['raised no-worker by mail']);
+  const [{ text = '' } = {}] = await listIncidents(db, 0, bench.clock.now());
+  t.equal(text, 'no worker ran for 2 h, until worker w2 was started');
+});
 
 t.test('an incident is announced once, when it has lasted, and once when it is over', async (t) => {
   const { bench, pass } = await open(t);
