@@ -26,9 +26,18 @@ export interface SpanFacts {
   readonly link?: TraceKeys | undefined;
 }
 
-const api = loadPeer();
+/** Where every copy of the API keeps what an SDK registers. Loading the API takes time that most programs never need. */
+const registry = Symbol.for('opentelemetry.js.api.1');
+/** Null when it is not installed. */
+let loaded: Api | null | undefined;
 let tracer: Tracer | undefined;
-const untracedKey = api?.createContextKey('linod: untraced');
+let untracedKey: symbol | undefined;
+
+/** The API, once something is registered with it. Until then nothing can be traced. */
+function peer(): Api | undefined {
+  if (loaded === undefined && Reflect.has(globalThis, registry)) loaded = loadPeer();
+  return loaded ?? undefined;
+}
 
 /** Whether the application has registered an SDK with the peer. Without one, spans would cost time for nothing. */
 export function isTracing(): boolean {
@@ -36,6 +45,7 @@ export function isTracing(): boolean {
 }
 
 function registeredTracer(): Tracer | undefined {
+  const api = peer();
   if (tracer !== undefined || api === undefined) return tracer;
   const provider = api.trace.getTracerProvider();
   tracer = isProxy(provider) ? provider.getDelegateTracer('linod') : provider.getTracer('linod');
@@ -47,11 +57,11 @@ function isProxy(provider: TracerProvider): provider is ProxyTracerProvider {
   return 'getDelegateTracer' in provider;
 }
 
-function loadPeer(): Api | undefined {
+function loadPeer(): Api | null {
   try {
     return createRequire(import.meta.url)('@opentelemetry/api') as Api;
   } catch {
-    return undefined;
+    return null;
   }
 }
 
@@ -99,10 +109,11 @@ class PeerSpan implements OpenSpan {
 
 /** @returns undefined without the peer, without an SDK, and within {@link untraced} */
 export function startSpan({ name, kind, attributes, parent, link }: SpanFacts): OpenSpan | undefined {
+  const api = peer();
   const tracer = registeredTracer();
-  if (api === undefined || tracer === undefined || untracedKey === undefined) return undefined;
+  if (api === undefined || tracer === undefined) return undefined;
   const active = api.context.active();
-  if (active.getValue(untracedKey) === true) return undefined;
+  if (untracedKey !== undefined && active.getValue(untracedKey) === true) return undefined;
   const above = parent === undefined ? active : contextOf(api, parent);
   const linked = link === undefined ? undefined : api.trace.getSpanContext(contextOf(api, link));
   const links: Link[] = linked === undefined ? [] : [{ context: linked }];
@@ -136,27 +147,32 @@ function errorTypeOf(error: unknown): string {
 
 /** Calls `work` so that no span of linod begins in it: for messages that would trace the log itself. */
 export function untraced<T>(work: () => T): T {
-  if (api === undefined || untracedKey === undefined) return work();
+  const api = peer();
+  if (api === undefined) return work();
+  untracedKey ??= api.createContextKey('linod: untraced');
   return api.context.with(api.ROOT_CONTEXT.setValue(untracedKey, true), work);
 }
 
 /** Calls `work` outside of any trace: for what goes on longer than the call that began it. */
 export function detached<T>(work: () => T): T {
+  const api = peer();
   return api === undefined ? work() : api.context.with(api.ROOT_CONTEXT, work);
 }
 
 /** Calls `work` as a part of the trace that the keys name. */
 export function withTrace<T>(keys: TraceKeys | null | undefined, work: () => T): T {
+  const api = peer();
   return api === undefined || keys == null ? work() : api.context.with(contextOf(api, keys), work);
 }
 
 /** Whether a span is active. */
 export function hasActiveSpan(): boolean {
-  return api?.trace.getActiveSpan() !== undefined;
+  return peer()?.trace.getActiveSpan() !== undefined;
 }
 
 /** The trace of the active span; undefined when there is none. */
 export function activeTraceId(): string | undefined {
+  const api = peer();
   if (api === undefined || !isTracing()) return undefined;
   const active = api.trace.getActiveSpan()?.spanContext();
   return active !== undefined && api.isSpanContextValid(active) ? active.traceId : undefined;
@@ -164,6 +180,7 @@ export function activeTraceId(): string | undefined {
 
 /** The active span as keys; null when there is none. */
 export function activeTrace(): TraceKeys | null {
+  const api = peer();
   if (api === undefined) return null;
   const keys = keysOf(api, api.context.active());
   return keys.traceparent === undefined ? null : keys;
@@ -171,7 +188,7 @@ export function activeTrace(): TraceKeys | null {
 
 /** Names the active span anew. */
 export function renameSpan(name: string, attributes: SpanAttributes): void {
-  const span = api?.trace.getActiveSpan();
+  const span = peer()?.trace.getActiveSpan();
   span?.updateName(name);
   span?.setAttributes(attributes);
 }

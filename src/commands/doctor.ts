@@ -2,8 +2,6 @@
 
 import type { Command } from 'commander';
 import type { Check, CheckResult } from '../doctor/check.js';
-import { allChecks, examineSite } from '../doctor/doctor.js';
-import { gatherFacts } from '../doctor/gather.js';
 import { printable } from '../log/format/unsafe.js';
 import { findSiteDirectory } from '../site/find.js';
 import { ExitError, exitCodes, loadSiteAsOwner, type SiteJsonFlags, siteCommand } from './main.js';
@@ -23,10 +21,13 @@ Example:
   )
     .option('--list', 'list all checks')
     .action(async (flags: SiteJsonFlags & { readonly list?: boolean }) => {
+      // Only this command needs all of that, so the others start faster.
+      const { allChecks, examineSite } = await import('../doctor/doctor.js');
       if (flags.list) {
-        listChecks(flags);
+        listChecks(allChecks, flags);
         return;
       }
+      const { gatherFacts } = await import('../doctor/gather.js');
       const directory = findSiteDirectory(flags.site);
       const checks = examineSite(await gatherFacts(() => loadSiteAsOwner(directory)));
       if (flags.json) printJson({ checks });
@@ -35,7 +36,7 @@ Example:
     });
 }
 
-function listChecks({ json }: SiteJsonFlags): void {
+function listChecks(allChecks: readonly Check[], { json }: SiteJsonFlags): void {
   const checks = allChecks.map(({ id, about, advice }) => ({ id, about, advice }));
   const columns: ReadonlyArray<Column<Pick<Check, 'id' | 'about'>>> = [
     { title: 'check', cell: ({ id }) => id },

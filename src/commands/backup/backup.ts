@@ -1,7 +1,6 @@
 // linod backup: writes all that a site keeps into one file.
 
 import type { Command } from 'commander';
-import { backUp } from '../../backup/backup.js';
 import { type SiteJsonFlags, siteCommand, unlessEnded, withSiteStore } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
 import { copyProgress } from './copy-progress.js';
@@ -23,6 +22,7 @@ Example:
     .action(async (file: string, flags: SiteJsonFlags) => {
       await withSiteStore(flags, async ({ site, store }) => {
         const report = await unlessEnded(async (signal) => {
+          const { backUp } = await import('../../backup/backup.js');
           const progress = copyProgress(flags.json === true, signal);
           return await backUp({ site, store, file, ...progress }).finally(progress.clear);
         });

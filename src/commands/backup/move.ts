@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { type CopiedChannel, move } from '../../backup/move.js';
+import type { CopiedChannel } from '../../backup/move.js';
 import { UsageError } from '../../base/errors.js';
 import { hidePassword } from '../../base/hide-password.js';
 import type { SiteConfig } from '../../site/settings.js';
@@ -44,6 +44,7 @@ Example:
         const target = await loadSite(site.directory, { flags: settings, anew: true });
         const parts = (['database', 'layer'] as const).filter((part) => flags[part] !== undefined);
         const progress = copyProgress(flags.json === true);
+        const { move } = await import('../../backup/move.js');
         const moved = await move({ site, store, target, parts, ...progress }).finally(progress.clear);
         const { tables, channels } = moved;
         if (flags.json) return printJson({ tables, channels, settings });

@@ -1,7 +1,6 @@
 // linod restore: puts a backup into a site.
 
 import type { Command } from 'commander';
-import { restore } from '../../backup/restore.js';
 import { loadProcedures, requireSite, type SiteJsonFlags, siteCommand } from '../main.js';
 import { print, printJson, say } from '../views/output.js';
 import { copyProgress } from './copy-progress.js';
@@ -25,6 +24,7 @@ Example:
       const site = await requireSite(flags);
       await loadProcedures(site);
       const progress = copyProgress(flags.json === true);
+      const { restore } = await import('../../backup/restore.js');
       const report = await restore({ site, file, force: flags.force ?? false, ...progress });
       progress.clear();
       if (flags.json) return printJson(report);
