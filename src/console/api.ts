@@ -126,7 +126,7 @@ export interface RequestView {
   readonly job: JobSummary | null;
 }
 
-/** `POST api/jobs/:id/cancel`, `POST api/jobs/:id/again`: operator. */
+/** `POST api/jobs/:id/cancel`, `POST api/jobs/:id/again`. */
 export interface Requested {
   /** The number of the request; null when nothing was to be done. */
   readonly request: number | null;
@@ -327,6 +327,8 @@ export interface MessageView {
   /** Of a dead letter: when it died. */
   readonly sentAt: string | null;
   readonly deliveries: number;
+  /** Of a dead letter: why it died. */
+  readonly reason: string | null;
   readonly bytes: number | null;
   /** As JSON text, or why it cannot be read. */
   readonly text: string;

@@ -10,6 +10,7 @@ import {
 import type { Server, ServerEvent } from '../../channels/server/index.js';
 import { BadConfigError } from '../base/errors.js';
 import { addressesOf } from '../http/listen-addresses.js';
+import { Redaction } from '../log/redaction.js';
 import type { Site } from '../site/site.js';
 import { Access } from './access/access.js';
 import { requireSignIn, servedHosts } from './access/reach.js';
@@ -22,7 +23,7 @@ import { Router } from './router.js';
 import { allRoutes, streamSources } from './routes/index.js';
 import type { StreamSource } from './stream.js';
 
-export interface ConsoleOptions extends Omit<ConsoleContext, 'outbox'> {
+export interface ConsoleOptions extends Omit<ConsoleContext, 'outbox' | 'redaction'> {
   /** Where to listen, as the setting `console` takes it. */
   readonly listen: string;
 }
@@ -36,8 +37,8 @@ export class Console {
   /** @throws BadConfigError (`LINOD_ERR_BAD_CONFIG`), ListenError (`CHANNELS_ERR_LISTEN`) */
   static async start({ listen, ...options }: ConsoleOptions): Promise<Console> {
     const { site, store, logger } = options;
-    const context = { ...options, outbox: consoleOutbox(store.db) };
-    const { httpTrustedProxies, httpLimits } = site.settings;
+    const { httpTrustedProxies, httpLimits, redact } = site.settings;
+    const context = { ...options, redaction: new Redaction(redact), outbox: consoleOutbox(store.db) };
     const sources = streamSources.map((source) => source(context));
     // Application processes that only log do without it.
     const { serve } = await import('../../channels/server/index.js');

@@ -93,8 +93,8 @@ export class ConsoleConsumer extends HttpConsumer {
     const found = router.find(method === 'HEAD' ? 'GET' : method, path);
     if (found === undefined || found === 'wrongMethod') throw notFound(`route ${method} ${path}`);
     const { route, params } = found;
-    if (route.method === 'POST' && !isAtLeast(visitor.role, 'operator'))
-      throw new RefusedError(403, 'LINOD_ERR_ROLE', 'a change needs the role operator');
+    if (route.method === 'POST' && !isAtLeast(visitor.role, route.role))
+      throw new RefusedError(403, 'LINOD_ERR_ROLE', `${route.action} needs the role ${route.role}`);
     const request: RouteRequest = {
       context,
       visitor,

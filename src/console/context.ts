@@ -3,6 +3,7 @@
 import type { ChannelLayer } from '../../channels/index.js';
 import type { ActorContext } from '../actors/tables.js';
 import type { Logger } from '../log/logger.js';
+import type { Redaction } from '../log/redaction.js';
 import type { Site } from '../site/site.js';
 import type { Store } from '../store/store.js';
 import type { Role } from './api.js';
@@ -14,6 +15,8 @@ export interface ConsoleContext {
   readonly store: Store;
   readonly layer: ChannelLayer;
   readonly logger: Logger;
+  /** Hides in arguments, messages and mails what the log hides in fields. */
+  readonly redaction: Redaction;
   /** Mails and pushes; undefined for a site without the shipped procedures. */
   readonly outbox?: ConsoleOutbox | undefined;
 }

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import type { ActorContext } from '../actors/tables.js';
+import type { Role } from './api.js';
 import type { ConsoleContext, Visitor } from './context.js';
 import { badRequest } from './errors.js';
 
@@ -34,12 +35,14 @@ interface ReadRoute {
   readonly handle: (request: RouteRequest) => Promise<unknown>;
 }
 
-/** A change is for operators. It is written to the audit, also when it fails. */
+/** A change is written to the audit, also when it fails. */
 export interface ChangeRoute {
   readonly method: 'POST';
   readonly path: string;
   /** Its name in the audit, for example `rule.set`. */
   readonly action: string;
+  /** Who may do it, and everybody above. */
+  readonly role: Role;
   /** @param note says what the change is done to; call it before anything can fail */
   readonly handle: (request: RouteRequest, note: (note: AuditNote) => void) => Promise<unknown>;
 }
@@ -52,8 +55,13 @@ export function read(path: string, handle: ReadRoute['handle']): Route {
 }
 
 /** @param action its name in the audit, for example `rule.set` */
-export function change(path: string, action: string, handle: ChangeRoute['handle']): Route {
-  return { method: 'POST', path, action, handle };
+export function change(
+  path: string,
+  action: string,
+  handle: ChangeRoute['handle'],
+  role: Role = 'operator',
+): Route {
+  return { method: 'POST', path, action, handle, role };
 }
 
 /** A route may return this in place of JSON: a file to be saved. */

@@ -63,7 +63,7 @@ export function openWorkerLogger({ site, layer, clock, terminal }: WorkerLoggerO
   adopter.start();
   const sink = terminal === undefined ? sender : both(sender, terminal);
   return {
-    logger: new Logger({ sink, name: 'linod', levels: levels.tree }),
+    logger: new Logger({ sink, name: 'linod', levels: levels.tree, redact: settings.redact }),
     levels,
     sender,
     transport,

@@ -3,6 +3,7 @@
 import { type ChannelLayer, ExtensionValue, type Peeked } from '../../channels/index.js';
 import { LinodError } from '../base/errors.js';
 import { hidePassword } from '../base/hide-password.js';
+import type { Redaction } from '../log/redaction.js';
 
 /** The layer keeps no messages that could be shown. */
 class NothingKeptError extends LinodError {
@@ -25,15 +26,15 @@ export function layerName(channelLayer: string | readonly string[]): string {
 }
 
 /** The message as JSON on one line. For the key of a process it begins with the channels. */
-export function messageText({
-  message,
-  error,
-  channels,
-}: Pick<Peeked, 'message' | 'error' | 'channels'>): string {
+export function messageText(
+  { message, error, channels }: Pick<Peeked, 'message' | 'error' | 'channels'>,
+  redaction?: Redaction,
+): string {
+  const json = message === undefined ? undefined : JSON.stringify(plainValue(message));
   const text =
-    message === undefined
+    json === undefined
       ? `cannot be read: ${error?.message ?? 'no reason known'}`
-      : JSON.stringify(plainValue(message));
+      : (redaction?.applyToJson(json) ?? json);
   const specific = channels.filter((channel) => channel.includes('!'));
   return specific.length === 0 ? text : `for ${specific.join(', ')}: ${text}`;
 }

@@ -39,7 +39,8 @@ export interface CreateLoggerOptions {
   readonly level?: LevelName | Lowercase<LevelName> | undefined;
   /**
    * Paths of fields whose values must not get into the log: `password`, `user.token`, `headers.*`,
-   * `items[*].secret`. The log shows `[redacted]` instead. The caller's objects are not changed.
+   * `items[*].secret`; default: the site's setting `redact`. The log shows `[redacted]` instead. The caller's
+   * objects are not changed.
    */
   readonly redact?: readonly string[] | undefined;
 }
@@ -81,11 +82,11 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
   const name = options.name ?? programName();
   const level = options.level === undefined ? undefined : parseLevel(options.level).value;
   // May throw, so it comes before anything is opened.
-  const redaction = options.redact === undefined ? undefined : new Redaction(options.redact);
+  const own = options.redact === undefined ? undefined : new Redaction(options.redact);
   if (typeof directory !== 'string') {
     warn('records go to stderr', directory);
     const levels = new LevelTree(levelsOfEnvironment('.'));
-    return new Logger({ sink: terminalSink, name, level, levels, redact: redaction });
+    return new Logger({ sink: terminalSink, name, level, levels, redact: own ?? redactionOfEnvironment() });
   }
   const shared = share(directory, name);
   const { sender, levels, connected } = shared;
@@ -98,7 +99,7 @@ export function createLogger(options: CreateLoggerOptions = {}): Logger {
     },
     close: once(() => unshare(directory, name, shared)),
   };
-  return new Logger({ sink, name, level, levels, redact: redaction });
+  return new Logger({ sink, name, level, levels, redact: () => own ?? shared.redaction.current });
 }
 
 /** The site's directory; the error if there is no site and the caller has not named one, as in unit tests. */
@@ -119,9 +120,15 @@ const terminalSink: LogSink = {
   },
 };
 
+interface SiteRedaction {
+  /** That of the site, once it is loaded; until then that of the environment. */
+  current: Redaction | undefined;
+}
+
 interface Shared {
   readonly sender: LogSender;
   readonly levels: LevelTree;
+  readonly redaction: SiteRedaction;
   /** Resolves when the site is loaded, or has failed to load. */
   readonly connected: Promise<void>;
   /** Close what was opened for the site besides the sender. */
@@ -146,8 +153,9 @@ function share(directory: string, name: string): Shared {
       onLost: (count) => reportLost(count, senderLabel(name, process.pid), directory),
     });
     const closers: Shared['closers'] = [];
-    const connected = connect(sender, levels, directory, name, closers);
-    shared = { sender, levels, connected, closers, unguard: guardAtExit(sender), users: 0 };
+    const redaction = { current: redactionOfEnvironment() };
+    const connected = connect(sender, levels, redaction, directory, name, closers);
+    shared = { sender, levels, redaction, connected, closers, unguard: guardAtExit(sender), users: 0 };
     senders.set(key, shared);
   }
   shared.users++;
@@ -175,6 +183,7 @@ async function unshare(directory: string, name: string, shared: Shared): Promise
 async function connect(
   sender: LogSender,
   levels: LevelTree,
+  redaction: SiteRedaction,
   directory: string,
   name: string,
   closers: Shared['closers'],
@@ -182,6 +191,8 @@ async function connect(
   try {
     const site = await loadSite(directory);
     const { settings } = site;
+    // Before the levels: the records that wait for them are written then.
+    redaction.current = Redaction.of(settings.redact);
     const following = followLevels(levels, site.logDirectory, name);
     closers.push(() => following.close());
     following.start(configuredLevels(settings));
@@ -247,6 +258,11 @@ function levelsOfEnvironment(directory: string): LevelsByName {
     logLevel: checkSetting('logLevel', values.logLevel, directory) ?? 'INFO',
     logLevels: checkSetting('logLevels', values.logLevels, directory) ?? {},
   });
+}
+
+function redactionOfEnvironment(): Redaction | undefined {
+  const { values } = environmentSource(process.env);
+  return Redaction.of(checkSetting('redact', values.redact, '.') ?? []);
 }
 
 function warn(sentence: string, error: unknown): void {

@@ -25,15 +25,15 @@ export interface LoggerOptions {
   readonly levels?: LevelSource | undefined;
   /** Fields that each record gets. */
   readonly fields?: Fields | undefined;
-  /** Paths of fields whose values do not get into the log, as {@link Redaction} reads them. */
-  readonly redact?: readonly string[] | Redaction | undefined;
+  /** Paths of fields whose values do not get into the log, as {@link Redaction} reads them; a function for what is known later. */
+  readonly redact?: readonly string[] | Redaction | (() => Redaction | undefined) | undefined;
 }
 
 /** What a logger has of the one whose child it is. */
 interface Kin {
   readonly sink: LogSink;
   readonly levels: LevelSource;
-  readonly redaction: Redaction | undefined;
+  readonly redaction: () => Redaction | undefined;
   readonly parent: Logger | undefined;
 }
 
@@ -66,7 +66,7 @@ export class Logger {
     this.#kin = kin ?? {
       sink,
       levels: options.levels ?? new LevelTree({}),
-      redaction: redact === undefined || redact instanceof Redaction ? redact : new Redaction(redact),
+      redaction: typeof redact === 'function' ? redact : always(redact),
       parent: undefined,
     };
   }
@@ -132,7 +132,8 @@ export class Logger {
 
   /** Creates a logger below this one. Its records have these fields, too. */
   child(name: string, fields?: Fields): Logger {
-    const { sink, redaction } = this.#kin;
+    const { sink } = this.#kin;
+    const redaction = this.#kin.redaction();
     // Before merging: afterwards, an object that contains itself is no longer recognised.
     const shown = fields && redaction ? redaction.apply(fields) : fields;
     const all = fields === undefined ? this.#fields : { ...this.#fields, ...shown };
@@ -214,7 +215,8 @@ export class Logger {
     traceId: string | undefined,
     origin = detail,
   ): void {
-    const { sink, redaction } = this.#kin;
+    const { sink } = this.#kin;
+    const redaction = this.#kin.redaction();
     const { text, trace = given } = readMessage(message, redaction);
     const { fields, error } = readDetail(detail);
     const all = this.#fields === undefined ? fields : { ...this.#fields, ...fields };
@@ -226,6 +228,11 @@ export class Logger {
     const sent = traceId === undefined ? shown : { trace_id: traceId, ...shown };
     sink.write(level, this.name, text, sent, more, at);
   }
+}
+
+function always(redact: readonly string[] | Redaction = []): Kin['redaction'] {
+  const redaction = redact instanceof Redaction ? redact : Redaction.of(redact);
+  return () => redaction;
 }
 
 interface MessageText {

@@ -1,6 +1,7 @@
 // Values that must not stand in the log, found by their paths in the fields.
 
 import { LinodError } from '../base/errors.js';
+import { redactPathPattern } from '../site/log-settings.js';
 import { type Fields, plainFields } from './fields.js';
 
 /** Replaces a value. */
@@ -23,7 +24,7 @@ interface Step {
   isEnd: boolean;
 }
 
-const oneStep = /^(?:\.?([^.[\]*"']+)|\.?(\*)|\[(\d+|\*)\]|\[(?:"([^"]*)"|'([^']*)')\])/;
+const oneStep = /\.?([^.[\]*"']+|\*)|\[(?:(\d+|\*)|"([^"]*)"|'([^']*)')\]/g;
 
 /**
  * Replaces what lies at the ends of some paths. A path is written as in pino: names with dots between them,
@@ -34,6 +35,11 @@ const oneStep = /^(?:\.?([^.[\]*"']+)|\.?(\*)|\[(\d+|\*)\]|\[(?:"([^"]*)"|'([^']
  */
 export class Redaction {
   readonly #root: Step = newStep();
+
+  /** Undefined for no paths, so that nothing is copied. @throws RedactPathError (`LINOD_ERR_REDACT_PATH`) */
+  static of(paths: readonly string[]): Redaction | undefined {
+    return paths.length === 0 ? undefined : new Redaction(paths);
+  }
 
   /** @throws RedactPathError (`LINOD_ERR_REDACT_PATH`) */
   constructor(paths: readonly string[]) {
@@ -53,6 +59,18 @@ export class Redaction {
     const copy = plainFields(fields, origins);
     censor(copy, [this.#root]);
     return copy;
+  }
+
+  /** The same for JSON as a text. It stays as it is when nothing in it is to be hidden, or it is no JSON. */
+  applyToJson(text: string): string {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return text;
+    }
+    if (typeof value !== 'object' || value === null) return text;
+    return censor(value, [this.#root]) ? JSON.stringify(value) : text;
   }
 
   /**
@@ -102,32 +120,26 @@ function follow(step: Step, name: string): Step {
 }
 
 function parsePath(path: unknown): string[] {
-  if (typeof path !== 'string' || path === '' || path.startsWith('.')) throw new RedactPathError(path);
-  const names: string[] = [];
-  for (let rest = path; rest !== ''; ) {
-    const [found = '', ...groups] = oneStep.exec(rest) ?? [];
-    const isFirst = rest === path;
-    // The second name of a path needs its dot.
-    if (found === '' || (!isFirst && !/^[.[]/.test(found))) throw new RedactPathError(path);
-    names.push(groups.find((group) => group !== undefined) ?? '');
-    rest = rest.slice(found.length);
-  }
-  return names;
+  if (typeof path !== 'string' || !redactPathPattern.test(path)) throw new RedactPathError(path);
+  return Array.from(path.matchAll(oneStep), ([, ...names]) => names.find((name) => name !== undefined) ?? '');
 }
 
 function next(step: Step, name: string): Step[] {
   return [step.named.get(name), step.any].filter((found) => found !== undefined);
 }
 
-/** Replaces the values in a copy that belongs to nobody else. */
-function censor(value: object, steps: readonly Step[]): void {
+/** Replaces the values in a copy that belongs to nobody else. @returns whether there were any */
+function censor(value: object, steps: readonly Step[]): boolean {
+  let hasFound = false;
   const hasAny = steps.some((step) => step.any !== undefined);
   const names = hasAny ? Object.keys(value) : steps.flatMap((step) => [...step.named.keys()]);
   for (const name of names) {
     if (!Object.hasOwn(value, name)) continue;
     const found: unknown = Reflect.get(value, name);
     const below = steps.flatMap((step) => next(step, name));
-    if (below.some((step) => step.isEnd)) Reflect.set(value, name, redacted);
-    else if (typeof found === 'object' && found !== null && below.length > 0) censor(found, below);
+    if (below.some((step) => step.isEnd)) hasFound = Reflect.set(value, name, redacted);
+    else if (typeof found === 'object' && found !== null && below.length > 0)
+      hasFound = censor(found, below) || hasFound;
   }
+  return hasFound;
 }

@@ -19,6 +19,8 @@ export interface JobLogOptions {
    */
   readonly sink: LogSink;
   readonly levels: LevelTree;
+  /** Paths of fields whose values are hidden, as the setting `redact` has them. */
+  readonly redact?: readonly string[] | undefined;
   /** The level below which the job keeps nothing. */
   readonly ruleLevel: LevelName;
   readonly clock: Clock;
@@ -57,9 +59,9 @@ export class JobLog implements LogSink {
 
   /** Made when it is asked for: many runs have nothing to say. */
   get logger(): Logger {
-    const { levels, ruleLevel, job } = this.#options;
+    const { levels, ruleLevel, job, redact } = this.#options;
     const own = job.debug ? everything : atMost(levels, ruleLevel);
-    this.#logger ??= new Logger({ sink: this, name: this.name, levels: own });
+    this.#logger ??= new Logger({ sink: this, name: this.name, levels: own, redact });
     return this.#logger;
   }
 

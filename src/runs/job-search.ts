@@ -16,6 +16,8 @@ export interface JobSearch {
   readonly until?: Date | undefined;
   /** In the message, the arguments, or the name of the rule or procedure; case does not matter. */
   readonly text?: string | undefined;
+  /** Whether the text is looked for in arguments, too. */
+  readonly inArgs: boolean;
   /** Only jobs with a lower number. */
   readonly before?: number | undefined;
   readonly limit: number;
@@ -97,7 +99,7 @@ async function inRange(
   search: JobSearch,
   { begin, end, limit, rulesWithText, among }: Range,
 ): Promise<Job[]> {
-  const { ruleId, statuses, since, until, text = '' } = search;
+  const { ruleId, statuses, since, until, text = '', inArgs } = search;
   let query = db.selectFrom('jobs').selectAll().where('id', '>=', begin).where('id', '<', end);
   if (among !== undefined) query = query.where('id', 'in', idList(db, among));
   if (ruleId !== undefined) query = query.where('rule_id', '=', ruleId);
@@ -110,7 +112,7 @@ async function inRange(
     query = query.where((eb) =>
       eb.or([
         contains(db, 'message', text),
-        contains(db, 'args', text),
+        ...(inArgs ? [contains(db, 'args', text)] : []),
         eb('rule_id', 'in', idList(db, rulesWithText)),
       ]),
     );

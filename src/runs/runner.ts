@@ -48,9 +48,10 @@ export class JobRunner {
     stop: RunStop,
     trace: TraceKeys | null = null,
   ): Promise<RunEnd> {
-    const { clock, jobs, sink, levels, alwaysInline } = this.#context;
+    const { clock, jobs, sink, levels, alwaysInline, site } = this.#context;
+    const { redact } = site.settings;
     const timeoutMs = rule.policies.timeoutSeconds * 1000;
-    const log = new JobLog({ job, jobs, sink, levels, ruleLevel: rule.logLevel, clock });
+    const log = new JobLog({ job, jobs, sink, levels, redact, ruleLevel: rule.logLevel, clock });
     const { runIn: kind, memoryMb } = rule.policies;
     const isInline = kind === 'inline' || alwaysInline;
     const endAfter = (ms: number, text: string) =>

@@ -37,6 +37,10 @@ export const rootName = 'root';
 /** Levels by logger names. */
 export type LevelsByName = Readonly<Record<string, LevelName>>;
 
+/** A path of a value that is not shown: names with dots between them, `*`, `[0]`, `["set-cookie"]`. */
+export const redactPathPattern =
+  /^(?:[^.[\]*"']+|\*|\[(?:\d+|\*|"[^"]*"|'[^']*')\])(?:\.(?:[^.[\]*"']+|\*)|\[(?:\d+|\*|"[^"]*"|'[^']*')\])*$/;
+
 /** What a logger's name looks like. */
 export const loggerNamePattern = /^(?=.{1,120}$)[\w@+-]+(\.[\w@+-]+)*$/;
 

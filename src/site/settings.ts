@@ -14,6 +14,7 @@ import {
   formatNames,
   type LevelsByName,
   type RotationPolicy,
+  redactPathPattern,
   rootName,
   rotationPeriods,
   spoolKeeps,
@@ -148,6 +149,14 @@ export function settingsSchema(directory: string) {
       default: {},
       defaultText: 'none',
       read: readPairs,
+    }),
+    redact: setting({
+      text: 'Paths of values that neither the log nor the console shows: see [Redaction](../guides/logging.md#redaction). It counts for loggers that have no `redact` of their own.',
+      allowed: 'a list of paths such as "password", "user.token", "headers.*" or "items[*].secret"',
+      schema: v.pipe(v.array(text(redactPathPattern)), v.readonly()),
+      default: [],
+      defaultText: 'none',
+      read: readList,
     }),
     logSync: setting({
       text: 'When the log waits for the disk: see [Log records](../explanation/delivery.md#log-records).',

@@ -22,7 +22,7 @@ async function content({ store: { db } }: ConsoleServer): Promise<string> {
 }
 
 const pathOf = (path: string) => path.replace(/:\w+/g, '1');
-const changes = allRoutes.filter(({ method }) => method === 'POST');
+const changes = allRoutes.filter((route) => route.method === 'POST');
 
 t.test('nobody gets 401 from every route, and changes nothing', async (t) => {
   const server = await ConsoleServer.start(t);
@@ -40,9 +40,21 @@ t.test('nobody gets 401 from every route, and changes nothing', async (t) => {
 
 t.test('whoever lacks the role gets 403 from every change, and changes nothing', async (t) => {
   const server = await ConsoleServer.start(t);
-  const viewer = await server.signedIn('viewer');
+  const [viewer, operator] = [await server.signedIn('viewer'), await server.signedIn('operator')];
   const before = await content(server);
   for (const { path } of changes) t.match(await viewer.post(pathOf(path)), { status: 403 }, path);
+  const forAdmins = changes.filter(({ role }) => role === 'admin');
+  t.same(
+    forAdmins.map(({ action }) => action),
+    ['rule.set', 'rule.undo', 'socket.close', 'worker.drain'],
+  );
+  for (const { path } of forAdmins) {
+    const answer = await operator.post(pathOf(path));
+    t.equal(answer.status, 403, path);
+    t.match(answer.json<ErrorBody>(), {
+      error: { code: 'LINOD_ERR_ROLE', message: /needs the role admin$/ },
+    });
+  }
   t.equal(await content(server), before);
 });
 

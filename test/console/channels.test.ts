@@ -53,6 +53,7 @@ t.test('channels show what waits, messages stay inert, and dead letters are put 
   t.same(await allAccessFaults(viewer, 'dialog'), []);
   await viewer.goto(`${site.url}channels?channel=broken&show=dead`);
   await viewer.getByRole('dialog').getByText(script).waitFor();
+  await viewer.getByText(/handed out 1 times and never acknowledged/).waitFor();
   t.equal(await viewer.getByRole('button', { name: /Redrive/ }).count(), 0, 'a viewer changes nothing');
   await viewer.goto(`${site.url}channels?tab=groups&text=garden`);
   await viewer.getByRole('row', { name: /garden orders/ }).waitFor();
@@ -74,15 +75,19 @@ t.test('WebSockets of all servers are listed and closed, and a silent server is 
   t.equal(await viewer.getByRole('button', { name: /^Close/ }).count(), 0);
 
   const operator = await site.tab('operator', 'sockets');
-  await operator.getByRole('button', { name: /^Close/ }).click();
-  await operator.getByRole('dialog').getByRole('button', { name: 'Close it' }).click();
+  await operator.getByRole('row', { name: /\/room/ }).waitFor();
+  t.equal(await operator.getByRole('button', { name: /^Close/ }).count(), 0);
+
+  const admin = await site.tab('admin', 'sockets');
+  await admin.getByRole('button', { name: /^Close/ }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'Close it' }).click();
   await eventually('it is closed', () => socket.closed?.code === 1001);
-  await operator.getByText('No such WebSocket is open.').waitFor();
-  const answer = await operator.request.get(`${site.url}api/sockets`);
+  await admin.getByText('No such WebSocket is open.').waitFor();
+  const answer = await admin.request.get(`${site.url}api/sockets`);
   t.same((await answer.json()) as SocketsView, { sockets: [], silent: [] });
 
   server.kill('SIGSTOP');
-  await operator.getByText(new RegExp(`process ${server.pid} did not answer`)).waitFor();
+  await admin.getByText(new RegExp(`process ${server.pid} did not answer`)).waitFor();
   server.kill('SIGCONT');
   t.same(site.faults, []);
 });

@@ -59,7 +59,7 @@ t.test('the list of rules filters, sorts and comes in parts', async (t) => {
 
 t.test('rules are changed as the command changes them, and the audit has it', async (t) => {
   const server = await ConsoleServer.start(t);
-  const client = await server.signedIn('operator');
+  const client = await server.signedIn('admin');
   const [rule = 0, other = 0] = await addRules(server.store, ['mails', 'backup']);
   const path = `api/rules/${rule}`;
   const post = async (word: string, body: unknown) =>
@@ -73,20 +73,20 @@ t.test('rules are changed as the command changes them, and the audit has it', as
   const { fields } = await view();
   t.match(
     fields.find(({ name }) => name === 'every'),
-    { suggestion: 1, override: 2, effective: 2, by: 'operator', at: /^\d{4}-/ },
+    { suggestion: 1, override: 2, effective: 2, by: 'admin', at: /^\d{4}-/ },
   );
   t.match(
     fields.find(({ name }) => name === 'overlap'),
     { override: null, effective: 'skip', by: null, allowed: /^one of skip/ },
   );
-  t.equal(await post('pause', {}), 'cancelled by operator');
-  t.match(await view(), { state: 'paused', stateText: 'by operator', blockers: [/cancelled since/] });
+  t.equal(await post('pause', {}), 'cancelled by admin');
+  t.match(await view(), { state: 'paused', stateText: 'by admin', blockers: [/cancelled since/] });
   t.equal(await refusal(client, `${path}/pause`, {}), `400 job rule ${rule} is cancelled already`);
   t.equal(await post('resume', {}), 'resumed');
 
   const revisions = (await client.get(`${path}/history`)).json<RevisionView[]>();
   const edit = revisions.find(({ text }) => text.startsWith('every'));
-  t.match(edit, { by: 'operator', how: 'command', canUndo: true });
+  t.match(edit, { by: 'admin', how: 'command', canUndo: true });
   t.match(await post('undo', { revision: edit?.revision }), /every: 2 → suggested/);
   t.match(await view(), { when: 'every hour' });
 
@@ -112,7 +112,7 @@ t.test('rules are changed as the command changes them, and the audit has it', as
 
   const audit = (await client.get('api/audit')).json<Page<AuditRow>>().rows;
   const set = audit.find(({ action }) => action === 'rule.set');
-  t.match(set, { user: 'operator', target: `rule ${rule}`, undo: { rule, revision: edit?.revision } });
+  t.match(set, { user: 'admin', target: `rule ${rule}`, undo: { rule, revision: edit?.revision } });
   t.match(
     audit.find(({ action, detail }) => action === 'rule.pause' && detail.includes('failed')),
     { detail: /cancelled already/ },
@@ -125,7 +125,7 @@ t.test('rules are changed as the command changes them, and the audit has it', as
 
 t.test('due times are previewed, and refused with the sentence of the command', async (t) => {
   const server = await ConsoleServer.start(t, { timezone: 'Europe/Tallinn' });
-  const client = await server.signedIn('operator');
+  const client = await server.signedIn('admin');
   const [rule = 0] = await addRules(server.store, ['mails']);
   const next = (changes: unknown, word = 'next') =>
     client.get(`api/rules/${rule}/${word}?${new URLSearchParams({ changes: JSON.stringify(changes) })}`);

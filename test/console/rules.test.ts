@@ -231,8 +231,8 @@ t.test('an operator pauses, resumes and runs rules from the list', async (t) => 
   t.match(page.url(), /text=ir/);
 });
 
-t.test('an operator edits a rule, sees the next times before, and undoes it', async (t) => {
-  const page = await live.tab('operator', `rules/${plain}?tab=fields`);
+t.test('an admin edits a rule, sees the next times before, and undoes it', async (t) => {
+  const page = await live.tab('admin', `rules/${plain}?tab=fields`);
   const when = page.getByLabel('when', { exact: true });
   await when.fill('every day at 03:30');
   await page
@@ -252,12 +252,22 @@ t.test('an operator edits a rule, sees the next times before, and undoes it', as
     .first()
     .waitFor();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText(/Overridden by operator at .*; suggested: skip\./).waitFor();
+  await page.getByText(/Overridden by admin at .*; suggested: skip\./).waitFor();
 
   await page.getByRole('button', { name: 'History' }).click();
   await page.getByRole('row').filter({ hasText: 'overlap: suggested → allow' }).getByRole('button').click();
   await page.getByRole('dialog').getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('row').filter({ hasText: 'overlap: allow → suggested' }).waitFor();
+});
+
+t.test('an operator edits and undoes nothing', async (t) => {
+  const page = await live.tab('operator', `rules/${plain}?tab=fields`);
+  await page.getByRole('button', { name: 'Run plain' }).waitFor();
+  await page.locator('output').first().waitFor();
+  t.equal(await page.locator('.field input').count(), 0);
+  await page.getByRole('button', { name: 'History' }).click();
+  await page.getByRole('row').filter({ hasText: 'overlap: allow → suggested' }).waitFor();
+  t.equal(await page.getByRole('button', { name: /^Undo/ }).count(), 0);
 });
 
 t.test('a viewer changes nothing', async (t) => {
@@ -275,7 +285,7 @@ t.test('a viewer changes nothing', async (t) => {
 });
 
 t.test('axe-core finds nothing, in both themes, on narrow and wide screens', async (t) => {
-  const page = await live.tab('operator', 'rules');
+  const page = await live.tab('admin', 'rules');
   await page.getByRole('row').filter({ hasText: 'plain' }).waitFor();
   await page.getByRole('checkbox', { name: 'Select second' }).check();
   t.same(await allAccessFaults(page), [], 'rules');

@@ -18,7 +18,7 @@ export const slow = scheduleDaily(async function slow(ar) {
 t.test('a worker is paused and resumed by a command and in the browser, and ends when drained', async (t) => {
   const site = await ConsoleSite.start(t, { files: { 'procedures/slow.ts': slow } });
   await site.site.initiate();
-  const page = await site.signIn('operator', 'workers');
+  const page = await site.signIn('admin', 'workers');
   const state = (text: string) => page.getByRole('cell', { name: text, exact: true }).first();
   await state('alive').waitFor();
   await eventually('memory and lag are shown', async () => {
@@ -39,6 +39,9 @@ t.test('a worker is paused and resumed by a command and in the browser, and ends
   await state('alive').waitFor();
   await site.site.untilJobs('slow', 'one runs', ([job]) => job?.status === 'running');
 
+  const operator = await site.tab('operator', 'workers');
+  await operator.getByRole('button', { name: /^Pause/ }).waitFor();
+  t.equal(await operator.getByRole('button', { name: /^Drain/ }).count(), 0, 'only an admin drains');
   await page.getByRole('button', { name: /^Drain/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click();
   await state('draining').waitFor();
@@ -50,12 +53,12 @@ t.test('a worker is paused and resumed by a command and in the browser, and ends
 
 t.test('an order to a worker that does not run is refused, and stands in the audit', async (t) => {
   const server = await ConsoleServer.start(t);
-  const operator = await server.signedIn('operator');
-  const refused = await operator.post('api/workers/nobody[1]@x/drain');
+  const admin = await server.signedIn('admin');
+  const refused = await admin.post('api/workers/nobody[1]@x/drain');
   t.match(refused, { status: 404 });
   t.match(refused.json<ErrorBody>(), { error: { code: 'LINOD_ERR_UNKNOWN_WORKER' } });
-  const [row] = (await operator.get('api/audit')).json<Page<AuditRow>>().rows;
-  t.match(row, { user: 'operator', action: 'worker.drain', target: 'worker nobody[1]@x' });
+  const [row] = (await admin.get('api/audit')).json<Page<AuditRow>>().rows;
+  t.match(row, { user: 'admin', action: 'worker.drain', target: 'worker nobody[1]@x' });
   const viewer = await server.signedIn('viewer');
   t.same((await viewer.get('api/workers')).json<WorkerView[]>(), []);
 });

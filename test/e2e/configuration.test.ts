@@ -75,6 +75,10 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     [{ 'shop orders': 'DEBUG' }, '{"shop orders":"DEBUG"}'],
     ['DEBUG', '"DEBUG"'],
   ],
+  redact: [
+    ['password', '"password"'],
+    [['user..token'], '["user..token"]'],
+  ],
   logSync: [
     ['sometimes', '"sometimes"'],
     [true, 'true'],

@@ -31,7 +31,8 @@ export function userCommand(): Command {
     .description('list and change the accounts of the console')
     .addHelpText(
       'after',
-      '\nA viewer reads. An operator also runs, pauses and changes. An admin may do everything.\n\n' +
+      '\nA viewer reads. An operator also runs, stops, pauses and retries. An admin also edits rules, undoes changes,\n' +
+        'drains workers and closes sockets.\n\n' +
         'Example:\n  $ linod console user add ann --role operator',
     )
     .addCommand(addCommand())

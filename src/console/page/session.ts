@@ -1,12 +1,12 @@
 // Who is signed in.
 
 import { signal } from '@preact/signals';
-import type { SessionView } from '../api.js';
+import type { Role, SessionView } from '../api.js';
 
 /** Null when nobody is signed in; undefined until that is known. */
 export const session = signal<SessionView | null | undefined>(undefined);
 
-/** Whether the user may change anything. */
-export function mayChange(): boolean {
-  return session.value != null && session.value.role !== 'viewer';
+/** Whether the user may do what needs this role. */
+export function mayChange(needs: Role = 'operator'): boolean {
+  return session.value?.role === 'admin' || session.value?.role === needs;
 }

@@ -25,20 +25,22 @@ export const channelsRoutes: readonly Route[] = [
     const peeked = await kept(request.context).peek(channelOf(request), { max: maxMessages });
     return peeked.map((message) => ({
       id: null,
+      reason: null,
       sentAt: isoOf(message.sentAt),
       deliveries: message.deliveries,
       bytes: message.bytes,
-      text: messageText(message),
+      text: messageText(message, request.context.redaction),
     }));
   }),
   read('api/channels/dead', async (request): Promise<MessageView[]> => {
     const letters = await kept(request.context).deadLetters(channelOf(request), { max: maxMessages });
-    return letters.map(({ id, diedAt, deliveries, message }) => ({
+    return letters.map(({ id, diedAt, deliveries, reason, message }) => ({
       id,
+      reason,
       sentAt: isoOf(diedAt),
       deliveries,
       bytes: null,
-      text: messageText({ message, channels: [] }),
+      text: messageText({ message, channels: [] }, request.context.redaction),
     }));
   }),
   change('api/channels/redrive', 'channel.redrive', async (request, note) => {

@@ -38,7 +38,8 @@ export const jobsRoutes: readonly Route[] = [
   }),
   change('api/jobs/:id/again', 'job.again', async (request, note): Promise<Requested> => {
     const { id, rule_id, args } = await jobOf(request);
-    note({ target: `job ${id}`, detail: `rule ${rule_id}${args === null ? '' : ` with ${args}`}` });
+    const given = hidden(request, args);
+    note({ target: `job ${id}`, detail: `rule ${rule_id}${given === null ? '' : ` with ${given}`}` });
     const asked = await RunJob.again(request.actor, id);
     const how = asked.isWorking ? 'a run is asked for' : 'no worker is running, so it waits for one';
     return { request: asked.request, text: `Request ${asked.request}: ${how}.` };
@@ -48,7 +49,7 @@ export const jobsRoutes: readonly Route[] = [
 async function list(request: RouteRequest): Promise<Page<JobSummary>> {
   const { query, context } = request;
   const { db } = context.store;
-  const { timezone } = context.site.settings;
+  const { timezone, redact } = context.site.settings;
   const given = (name: string) => query.get(name) || undefined;
   const [rule, statuses] = [given('rule'), (given('status') ?? '').split(',')];
   const { jobs, next, searchedTo } = await searchJobs(db, {
@@ -57,6 +58,8 @@ async function list(request: RouteRequest): Promise<Page<JobSummary>> {
     since: givenInstant('since', given('since'), timezone),
     until: givenInstant('until', given('until'), timezone),
     text: given('text'),
+    // A search would find what is hidden in them.
+    inArgs: redact.length === 0,
     before: query.has('after') ? numberQuery(request, 'after', { byDefault: 0 }) : undefined,
     limit: numberQuery(request, 'limit', { byDefault: 100, atMost: 500 }),
   });
@@ -87,8 +90,8 @@ async function view(request: RouteRequest): Promise<JobView> {
     runIn: job.runIn,
     message: job.message,
     cause: job.cause,
-    args: row.args,
-    checkpoint: row.checkpoint,
+    args: hidden(request, row.args),
+    checkpoint: hidden(request, row.checkpoint),
     cpuMs: job.cpuMs,
     memoryBytes: job.memoryBytes,
   };
@@ -138,6 +141,10 @@ async function request(request: RouteRequest): Promise<RequestView> {
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
   return { text: fateText(fate) ?? (await waitText(request.actor, rule_id)), job: null };
+}
+
+function hidden({ context }: RouteRequest, json: string | null): string | null {
+  return json === null ? null : context.redaction.applyToJson(json);
 }
 
 /** The job of the path. @throws RefusedError with 404 */

@@ -9,11 +9,12 @@ import { fateOf, fateText, waitText } from '../../insight/why/request-text.js';
 import { changesText } from '../../rules/changes/field-changes.js';
 import { changesOf } from '../../rules/changes/parse-changes.js';
 import type { Database } from '../../store/schema.js';
-import type { BulkResult, Page, Requested, RuleSummary } from '../api.js';
+import type { BulkResult, Page, Requested, Role, RuleSummary } from '../api.js';
 import { answerOf, badRequest } from '../errors.js';
 import {
   type AuditNote,
   bodyOf,
+  type ChangeRoute,
   change,
   numberParam,
   numberQuery,
@@ -114,8 +115,9 @@ function edit<B>(
   word: string,
   read: (request: RouteRequest) => B,
   apply: (tasks: Tasks, id: number, body: B) => Promise<unknown>,
+  role?: Role,
 ): Route {
-  return change(`api/rules/:id/${word}`, `rule.${word}`, async (request, note): Promise<Requested> => {
+  const handle: ChangeRoute['handle'] = async (request, note): Promise<Requested> => {
     const { actor } = request;
     const id = numberParam(request, 'id');
     const target = `rule ${id}`;
@@ -131,7 +133,8 @@ function edit<B>(
     note({ target, detail, undo: first === undefined ? null : { rule: id, revision: first.revision } });
     await tellWorkers(actor);
     return { request: null, text: detail === '' ? 'nothing to change: the rule is already so' : detail };
-  });
+  };
+  return change(`api/rules/:id/${word}`, `rule.${word}`, handle, role);
 }
 
 const runBody = v.optional(v.object({ args: v.optional(v.string()) }));
@@ -170,7 +173,7 @@ export const rulesRoutes: readonly Route[] = [
   change('api/rules/:id/run', 'rule.run', async (request, note) => {
     const id = numberParam(request, 'id');
     const { args } = bodyOf(request, runBody) ?? {};
-    note({ target: `rule ${id}`, detail: args ?? '' });
+    note({ target: `rule ${id}`, detail: request.context.redaction.applyToJson(args ?? '') });
     return await run(request.actor, id, args);
   }),
   change('api/rules/:id/stop', 'rule.stop', async (request, note) => {
@@ -192,10 +195,12 @@ export const rulesRoutes: readonly Route[] = [
     'set',
     (request) => bodyOf(request, setBody).changes,
     ({ rules }, id, changes) => rules.edit(id, changesOf(changes)),
+    'admin',
   ),
   edit(
     'undo',
     (request) => bodyOf(request, undoBody)?.revision,
     ({ history }, id, revision) => history.undo(id, revision),
+    'admin',
   ),
 ];

@@ -22,5 +22,6 @@ export const socketsRoutes: readonly Route[] = [
       if (!replies.some(({ closed }) => closed)) throw notFound(`socket ${JSON.stringify(id)}`);
       return {};
     },
+    'admin',
   ),
 ];

@@ -18,10 +18,16 @@ export const workersRoutes: readonly Route[] = [
     return (await Workers.rows(actor)).map((row) => workerView(row, now));
   }),
   ...workerActions.map((action) =>
-    change(`api/workers/:id/${action}`, `worker.${action}`, async ({ actor, params: { id = '' } }, note) => {
-      note({ target: `worker ${id}` });
-      return { text: await orderWorker(actor, id, action) };
-    }),
+    change(
+      `api/workers/:id/${action}`,
+      `worker.${action}`,
+      async ({ actor, params: { id = '' } }, note) => {
+        note({ target: `worker ${id}` });
+        return { text: await orderWorker(actor, id, action) };
+      },
+      // Only a new start brings back a drained one.
+      action === 'drain' ? 'admin' : 'operator',
+    ),
   ),
 ];
 

@@ -123,7 +123,7 @@ export class RunServer {
       }
       // Its children are found by that. A thread shares its environment with all that the worker starts.
       if (this.#port.kind === 'process') process.env[runVariable] = markOf(workerId, jobId);
-      const log = this.#log(name, levels.tree, order);
+      const log = this.#log(name, levels.tree, order, site);
       const job = { id: jobId, procedure: name, dueAt, attempt, args: procedure.parseArgs(args), checkpoint };
       const ar = new RunRequest({ site, job, user, log, connection, writes, stop, clock });
       await withTrace(order.trace, () => procedure.run(ar));
@@ -137,7 +137,8 @@ export class RunServer {
     }
   }
 
-  #log(procedure: string, tree: LevelTree, order: Order): RequestParts['log'] {
+  #log(procedure: string, tree: LevelTree, order: Order, site: Site): RequestParts['log'] {
+    const { redact } = site.settings;
     const sink: LogSink = {
       write: (level, logger, message, fields, trace) =>
         this.#port.post({
@@ -152,7 +153,7 @@ export class RunServer {
     tree.configure(order.levels);
     const levels = order.debug ? everything : atMost(tree, order.level);
     return {
-      logger: new Logger({ sink, name: `procedures.${procedure}`, levels }),
+      logger: new Logger({ sink, name: `procedures.${procedure}`, levels, redact }),
       progress: (progress) => this.#port.post({ linod: 'progress', ...progress }),
     };
   }

@@ -57,7 +57,7 @@ function Undo({ row: { undo, detail, target } }: { readonly row: AuditRow }) {
     announce(`The change of ${target} is undone.`);
   };
   return (
-    <Action label={`Undo revision ${undo.revision} of ${target}`} run={run}>
+    <Action label={`Undo revision ${undo.revision} of ${target}`} needs="admin" run={run}>
       Undo
     </Action>
   );

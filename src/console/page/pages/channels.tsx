@@ -159,11 +159,11 @@ function Messages({ channel }: { readonly channel: string }) {
             {isDead && rows.length > 0 && (
               <Action run={() => redrive('all dead letters')}>Redrive all</Action>
             )}
-            {rows.map(({ id, sentAt, deliveries, bytes, text }, index) => (
+            {rows.map(({ id, sentAt, deliveries, reason, bytes, text }, index) => (
               <div key={id ?? index}>
                 <p class="small">
                   {isDead ? 'Died ' : 'Sent '}
-                  <Time at={sentAt} withDate />, {formatCount(deliveries, 'delivery', 'deliveries')}
+                  <Time at={sentAt} withDate />, {reason ?? formatCount(deliveries, 'delivery', 'deliveries')}
                   {bytes !== null && `, ${formatBytes(bytes)}`}{' '}
                   {id !== null && (
                     <Action label={`Redrive ${id}`} run={() => redrive(`the dead letter ${id}`, [id])}>

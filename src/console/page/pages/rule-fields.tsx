@@ -34,7 +34,7 @@ export function RuleFields({ rule }: RuleFieldsProps) {
   return (
     <div class="editor">
       <section aria-label="Fields">
-        {mayChange() && (
+        {mayChange('admin') && (
           <p class="quiet small">An empty field is as suggested. “none” empties one where that is allowed.</p>
         )}
         {rule.fields.map((field) => (
@@ -49,7 +49,7 @@ export function RuleFields({ rule }: RuleFieldsProps) {
         <DueList times={preview.times} />
         {isChanged && (
           <span class="actions">
-            <Action class="primary" isDisabled={preview.refusal !== ''} run={save}>
+            <Action class="primary" needs="admin" isDisabled={preview.refusal !== ''} run={save}>
               Save
             </Action>
             <button type="button" onClick={() => setChanges({})}>
@@ -76,7 +76,7 @@ function FieldRow({ field, text, onChange }: FieldRowProps) {
     <div class={text === undefined ? 'field' : 'field is-changed'}>
       <label for={id}>{name}</label>
       <div>
-        {mayChange() ? (
+        {mayChange('admin') ? (
           <input
             id={id}
             value={text ?? textOf(field)}

@@ -33,7 +33,7 @@ export function RuleHistory({ id, name }: RuleHistoryProps) {
       title: 'Undo',
       cell: (row) =>
         row.canUndo && (
-          <Action label={`Undo from change ${row.revision} on`} run={() => undo(row)}>
+          <Action label={`Undo from change ${row.revision} on`} needs="admin" run={() => undo(row)}>
             Undo
           </Action>
         ),

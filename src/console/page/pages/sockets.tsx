@@ -70,7 +70,7 @@ function Close({ socket: { id, path, client } }: { readonly socket: SocketView }
     announce(`The WebSocket ${id} is closed.`);
   };
   return (
-    <Action label={`Close ${id}`} run={run}>
+    <Action label={`Close ${id}`} needs="admin" run={run}>
       Close
     </Action>
   );

@@ -99,7 +99,7 @@ function Actions({ worker: { id, host, pid, state }, onDone }: ActionsProps) {
           Pause
         </Action>
       )}
-      <Action label={`Drain ${name}`} isDisabled={state === 'draining'} run={drain}>
+      <Action label={`Drain ${name}`} needs="admin" isDisabled={state === 'draining'} run={drain}>
         Drain
       </Action>
     </span>

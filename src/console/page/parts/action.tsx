@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import type { Role } from '../../api.js';
 import { announceError } from '../announce.js';
 import { mayChange } from '../session.js';
 
@@ -9,16 +10,18 @@ interface ActionProps {
   /** What is read to those who do not see the context: `Pause rule mails`. */
   readonly label?: string;
   readonly class?: string;
+  /** Whom the server lets do it; by default operators and admins. */
+  readonly needs?: Role;
   readonly isDisabled?: boolean;
   /** A failure is shown to the user. */
   readonly run: () => Promise<unknown>;
   readonly children: ComponentChildren;
 }
 
-/** Not rendered for viewers. One click at a time. Until the answer comes it keeps the focus, which a disabled button would lose. */
-export function Action({ label, isDisabled = false, run, ...rest }: ActionProps) {
+/** Not rendered for those who may not. One click at a time. Until the answer comes it keeps the focus, which a disabled button would lose. */
+export function Action({ label, isDisabled = false, needs, run, ...rest }: ActionProps) {
   const [isBusy, setBusy] = useState(false);
-  if (!mayChange()) return null;
+  if (!mayChange(needs)) return null;
   const click = () => {
     if (isBusy) return;
     setBusy(true);
