@@ -1,4 +1,4 @@
-// Ten thousand messages each way between this package's PubSub layer and Python's: none is lost and none comes twice.
+// Many messages each way between this package's PubSub layer and Python's: none is lost and none comes twice.
 
 import t, { type Test } from 'tap';
 import {

@@ -1,4 +1,4 @@
-// Ten thousand messages to receivers of both languages: a group with members of both, a channel that both share.
+// Many messages to receivers of both languages: a group with members of both, a channel that both share.
 
 import t, { type Test } from 'tap';
 import {

@@ -1,5 +1,10 @@
 // Random numbers that can be had again: a test prints its seed, and SEED=… repeats the run.
 
+/** How many random cases a test tries: so many, or ten times as many with `MORE_CASES=10`. */
+export function cases(count: number): number {
+  return count * Number(process.env.MORE_CASES ?? 1);
+}
+
 /** A source of random numbers with the picks that tests make. */
 export class Random {
   readonly seed: number;
