@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { kinds } from '../src/alarms/kinds.js';
 import { durationText } from '../src/base/duration.js';
-import { allChecks } from '../src/doctor/doctor.js';
+import { allChecks } from '../src/doctor/checks.js';
 import { policies, policyNames } from '../src/rules/policies.js';
 import { reasonMeanings, reasons } from '../src/rules/reasons.js';
 import { aboutSetting, settingNames, variablesOf } from '../src/site/resolve-settings.js';

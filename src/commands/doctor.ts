@@ -22,14 +22,14 @@ Example:
     .option('--list', 'list all checks')
     .action(async (flags: SiteJsonFlags & { readonly list?: boolean }) => {
       // Only this command needs all of that, so the others start faster.
-      const { allChecks, examineSite } = await import('../doctor/doctor.js');
+      const { allChecks, runChecks } = await import('../doctor/checks.js');
       if (flags.list) {
         listChecks(allChecks, flags);
         return;
       }
-      const { gatherFacts } = await import('../doctor/gather.js');
+      const { gatherFacts } = await import('../doctor/facts.js');
       const directory = findSiteDirectory(flags.site);
-      const checks = examineSite(await gatherFacts(() => loadSiteAsOwner(directory)));
+      const checks = runChecks(await gatherFacts(() => loadSiteAsOwner(directory)));
       if (flags.json) printJson({ checks });
       else printResults(checks);
       if (checks.some(isFinding)) throw new ExitError(exitCodes.found);

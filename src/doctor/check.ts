@@ -1,7 +1,7 @@
 // One check of `linod doctor`: a pure function over facts that were gathered before.
 
-import { LinodError } from '../base/errors.js';
 import type { Facts } from './facts.js';
+import { messageOf, NotRunError } from './part.js';
 
 export interface Check {
   /** Stable: monitors and people name it. */
@@ -23,13 +23,6 @@ export interface CheckResult {
   readonly advice: string | null;
 }
 
-/** A fact could not be gathered, so that a check cannot run. */
-export class NotRunError extends LinodError {
-  constructor(why: string) {
-    super('LINOD_ERR_CHECK_NOT_RUN', why);
-  }
-}
-
 /** The most findings of one check that are listed. */
 const maxListed = 10;
 
@@ -41,13 +34,9 @@ export function runCheck({ id, advice, run }: Check, facts: Facts): CheckResult 
     const rest = found.length > maxListed ? [`and ${found.length - maxListed} more`] : [];
     return { id, status: 'found', found: [...found.slice(0, maxListed), ...rest], advice };
   } catch (error) {
-    if (error instanceof NotRunError) return { id, status: 'not run', found: [error.message], advice: null };
-    const text = error instanceof Error ? error.message : String(error);
-    return {
-      id,
-      status: 'failed',
-      found: [`the check failed: ${text}`],
-      advice: 'report this as a bug of linod',
-    };
+    const text = messageOf(error);
+    if (error instanceof NotRunError) return { id, status: 'not run', found: [text], advice: null };
+    const found = [`the check failed: ${text}`];
+    return { id, status: 'failed', found, advice: 'report this as a bug of linod' };
   }
 }

@@ -1,10 +1,27 @@
 // Facts from the channel layer, and from the Redis servers below it.
 
 import { Redis } from 'ioredis';
+import type { ChannelFigures } from '../../channels/index.js';
 import { hidePassword } from '../base/hide-password.js';
 import type { Site } from '../site/site.js';
-import { NotRunError } from './check.js';
-import type { LayerFacts, RedisFacts } from './facts.js';
+import { NotRunError } from './part.js';
+
+export interface LayerFacts {
+  readonly channels: readonly ChannelFigures[];
+  /** Workers that answered on this site's channels, and are not in its database. */
+  readonly strangers: readonly string[];
+}
+
+export interface RedisFacts {
+  /** The URL without a password. */
+  readonly name: string;
+  readonly version: string;
+  readonly evictionPolicy: string;
+  /** Null where this user may not ask. */
+  readonly isPersistent: boolean | null;
+  /** How far this machine's clock is ahead of the server's. */
+  readonly skewMs: number;
+}
 
 /** How long workers have to answer, those of another site included. */
 const answerMs = 500;
@@ -62,8 +79,6 @@ async function askServer(url: string): Promise<RedisFacts> {
       name: hidePassword(url),
       version: info.get('redis_version') ?? '',
       evictionPolicy: info.get('maxmemory_policy') ?? 'noeviction',
-      usedBytes: Number(info.get('used_memory') ?? 0),
-      maxBytes: Number(info.get('maxmemory') ?? 0),
       isPersistent: info.get('aof_enabled') === '1' ? true : isSaved,
       skewMs: Math.round(here - (seconds * 1000 + microseconds / 1000)),
     };

@@ -1,79 +1,104 @@
 // Facts from the database. It is read as it is: it is not migrated, and nothing is written.
 
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
-import { isSuspended, ownerState } from '../base/process-owner.js';
+import { LinodError } from '../base/errors.js';
+import { ownerState } from '../base/process-owner.js';
+import { siteProblems } from '../insight/site-health.js';
 import { parseHealth } from '../membership/worker-health.js';
 import type { Site } from '../site/site.js';
 import { dialectOf, hasTable, idList } from '../store/dialect.js';
 import { migrationSets } from '../store/migrations/index.js';
-import type { Database } from '../store/schema.js';
+import type { Database, WorkerRow } from '../store/schema.js';
 import { connector } from '../store/store.js';
-import { NotRunError } from './check.js';
-import type { AlarmFacts, DatabaseFacts, Facts, RuleFact, RuleFacts, WorkerFacts } from './facts.js';
-import { part } from './part.js';
+import { missing, NotRunError, type Part, part } from './part.js';
 
-export type StoreParts = Pick<
-  Facts,
-  'databaseProblem' | 'database' | 'integrity' | 'workers' | 'rules' | 'waitingMails' | 'alarms'
->;
+export interface StoreFacts {
+  readonly database: Part<DatabaseFacts>;
+  readonly workers: Part<readonly WorkerFacts[]>;
+  /** What `linod status` reports of workers and coroutines. */
+  readonly workerProblems: Part<readonly string[]>;
+  readonly rules: Part<RuleFacts>;
+  readonly waitingMails: Part<number>;
+  readonly alarms: Part<AlarmFacts>;
+}
+
+export interface DatabaseFacts {
+  readonly waitingMigrations: readonly string[];
+  readonly unknownMigrations: readonly string[];
+  /** How far this machine's clock is ahead of the database's. */
+  readonly skewMs: number;
+}
+
+export interface WorkerFacts extends Pick<WorkerRow, 'id' | 'version' | 'procedures'> {
+  /** How far its clock is ahead of the database's, as it reported. */
+  readonly skewMs: number;
+}
+
+export interface RuleFact {
+  readonly id: number;
+  readonly name: string;
+  readonly procedure: string;
+  readonly timezone: string | null;
+  readonly nextDueAt: number | null;
+}
+
+export interface RuleFacts {
+  /** The rules that are neither cancelled nor removed. */
+  readonly active: readonly RuleFact[];
+  /** Rules without any run, and how many of their due times have passed. */
+  readonly neverRan: ReadonlyMap<number, number>;
+  /** Of the newest decisions: how many runs of each rule began late and on time. */
+  readonly starts: ReadonlyMap<number, { readonly late: number; readonly onTime: number }>;
+}
+
+export interface AlarmFacts {
+  /** How many rules must succeed within some time. */
+  readonly watchedRules: number;
+  /** How many incidents are open. */
+  readonly open: number;
+  /** Messages that several attempts have not delivered, with the last answer. */
+  readonly undelivered: readonly string[];
+}
 
 /** How many of the newest decisions are read. */
 const newestDecisions = 20_000;
-const integrityTimeoutMs = 3000;
 /** After these, a message about an alarm counts as not delivered. */
 const manyAttempts = 3;
 
-export async function gatherStore(site: Site): Promise<StoreParts> {
-  const path = /^sqlite:(.*)$/.exec(site.settings.databaseUrl)?.[1];
-  const integrity = part(() => checkIntegrity(path));
-  const connection = await part(async () => {
-    if (path !== undefined && !existsSync(path)) throw new NotRunError(`there is no database ${path} yet`);
-    return (await connector(site.settings.databaseUrl))();
-  });
-  const use = <T>(work: (db: Kysely<Database>) => Promise<T>) => part(() => work(connection.get()));
+export async function gatherStore(site: Site): Promise<StoreFacts> {
+  const connection = await part(() => connect(site));
+  const use = async <T>(work: (db: Kysely<Database>) => Promise<T>): Promise<Part<T>> => {
+    const { problem } = connection;
+    return problem === null ? await part(() => work(connection.get())) : missing(problem, problem);
+  };
   try {
     const database = await use(gatherDatabase);
-    const [workers, rules] = [await use(gatherWorkers), await use(gatherRules)];
-    const [mails, alarms] = [await use(countMails), await use(gatherAlarms)];
+    const rows = await use(runningWorkers);
     return {
-      databaseProblem: database.problem,
-      database: database.get,
-      integrity: (await integrity).get,
-      workers: workers.get,
-      rules: rules.get,
-      waitingMails: mails.get,
-      alarms: alarms.get,
+      database,
+      workers: await part(() => rows.get().map(workerFacts)),
+      workerProblems: await use(async (db) => {
+        const orders = await db.selectFrom('start_orders').select('name').execute();
+        const ordered = orders.map(({ name }) => name);
+        const now = Date.now() - database.get().skewMs;
+        const problems = siteProblems({ site, workers: rows.get(), ordered, now });
+        return problems.filter(({ code }) => code !== 'disk-full').map(({ text }) => text);
+      }),
+      rules: await use(gatherRules),
+      waitingMails: await use(countMails),
+      alarms: await use(gatherAlarms),
     };
   } finally {
-    if (connection.problem === null) await connection.get().destroy();
+    if (connection.has) await connection.get().destroy();
   }
 }
 
-/** In a process of its own: it can be ended, however large the file is. */
-async function checkIntegrity(path: string | undefined): Promise<string[]> {
-  if (path === undefined) throw new NotRunError('the database is PostgreSQL, which checks itself');
-  const script = `
-    const [module, path] = process.argv.slice(1);
-    const database = new (require(module))(path, { readonly: true });
-    const rows = database.pragma('quick_check(10)').map((row) => row.quick_check);
-    console.log(JSON.stringify(rows.filter((text) => text !== 'ok')));`;
-  const module = createRequire(import.meta.url).resolve('better-sqlite3');
-  try {
-    const options = { timeout: integrityTimeoutMs, killSignal: 'SIGKILL' as const };
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, module, path], options);
-    return JSON.parse(stdout);
-  } catch (error) {
-    if (error instanceof Error && 'killed' in error && error.killed === true)
-      throw new NotRunError(
-        `it takes longer than ${integrityTimeoutMs / 1000} s: sqlite3 ${path} "pragma quick_check"`,
-      );
-    const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-    return [/^.*Error: (.*)$/m.exec(text)?.[1] ?? text];
-  }
+async function connect({ settings: { databaseUrl } }: Site): Promise<Kysely<Database>> {
+  const path = /^sqlite:(.*)$/.exec(databaseUrl)?.[1];
+  if (path !== undefined && !existsSync(path))
+    throw new LinodError('LINOD_ERR_NO_DATABASE', `there is no database ${path} yet: run linod migrate`);
+  return (await connector(databaseUrl))();
 }
 
 async function gatherDatabase(db: Kysely<Database>): Promise<DatabaseFacts> {
@@ -96,58 +121,39 @@ async function gatherDatabase(db: Kysely<Database>): Promise<DatabaseFacts> {
         ).rows[0]?.ms
       : undefined;
   const skewMs = ms === undefined ? 0 : Math.round((before + Date.now()) / 2 - ms);
-  const orders = names.size === 0 ? [] : await db.selectFrom('start_orders').select('name').execute();
   return {
     waitingMigrations: known.filter((name) => !names.has(name)),
     unknownMigrations: [...names].filter((name) => !known.includes(name)),
     skewMs,
-    ordered: orders.map(({ name }) => name),
   };
 }
 
 /** Workers that have not stopped, without those whose process is gone. */
-async function gatherWorkers(db: Kysely<Database>): Promise<WorkerFacts[]> {
+async function runningWorkers(db: Kysely<Database>): Promise<WorkerRow[]> {
   const rows = await db.selectFrom('workers').selectAll().where('stopped_at', 'is', null).execute();
-  return rows.flatMap(({ host, pid_start: start, health, ...row }) => {
-    const owner = { host, pid: row.pid, start };
-    if (ownerState(owner) === 'dead') return [];
-    return [{ ...row, isSuspended: isSuspended(owner), health: parseHealth(health) }];
-  });
+  return rows.filter(({ host, pid, pid_start: start }) => ownerState({ host, pid, start }) !== 'dead');
+}
+
+function workerFacts({ id, version, procedures, health }: WorkerRow): WorkerFacts {
+  return { id, version, procedures, skewMs: parseHealth(health)?.skewMs ?? 0 };
 }
 
 async function gatherRules(db: Kysely<Database>): Promise<RuleFacts> {
-  const rules = db
+  const active: RuleFact[] = await db
     .selectFrom('job_rules')
-    .select(['id', 'name', 'procedure', 'timezone'])
-    .select(['next_due_at as nextDueAt', 'failures_in_row as failuresInRow'])
-    .where('removed_at', 'is', null);
-  const active: RuleFact[] = await rules.where('cancelled_at', 'is', null).orderBy('id').execute();
-  const failed = await rules.where('cancelled_by', '=', 'failure').orderBy('id').execute();
-  const decisions = db
+    .select(['id', 'name', 'procedure', 'timezone', 'next_due_at as nextDueAt'])
+    .where('removed_at', 'is', null)
+    .where('cancelled_at', 'is', null)
+    .orderBy('id')
+    .execute();
+  const starts = await db
     .selectFrom('decisions')
-    .where('id', '>', (eb) =>
-      eb
-        .selectFrom('decisions as newest')
-        .select((max) =>
-          sql<number>`coalesce(${max.fn.max('newest.id')}, 0) - ${newestDecisions}`.as('from'),
-        ),
-    );
-  const starts = await decisions
     .select(['rule_id', 'reason', (eb) => eb.fn.countAll<number>().as('times')])
+    .where('id', '>', sql<number>`(select coalesce(max(id), 0) - ${newestDecisions} from decisions)`)
     .where('reason', 'in', ['late', 'started'])
     .groupBy(['rule_id', 'reason'])
     .execute();
-  const slots = await decisions
-    .select((eb) => eb.fn.countAll<number>().as('times'))
-    .where('detail', 'like', '%all job slots were taken%')
-    .executeTakeFirst();
-  return {
-    active,
-    cancelledByFailure: failed.map(({ id, name }) => `${id} ${name}`),
-    neverRan: await passedWithoutRun(db),
-    starts: startsByRule(starts),
-    waitedForSlots: Number(slots?.times ?? 0),
-  };
+  return { active, neverRan: await passedWithoutRun(db), starts: startsByRule(starts) };
 }
 
 async function passedWithoutRun(db: Kysely<Database>): Promise<Map<number, number>> {

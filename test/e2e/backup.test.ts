@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openLayer } from '../../channels/index.js';
 import { unpack } from '../../src/backup/archive.js';
+import { move } from '../../src/backup/move.js';
 import type { SenderReport } from '../../src/log/read/verify.js';
+import { loadSite } from '../../src/site/site.js';
 import { chaosProcedures, examine, untilDecided } from '../support/chaos.js';
 import { testDirectory } from '../support/directory.js';
 import { differences, documentedJson } from '../support/json-docs.js';
@@ -19,21 +21,26 @@ const files = { 'procedures/chaos.ts': chaosProcedures(20), 'starts.txt': '' };
 const server = await PostgresServer.start(t);
 
 /**
- * Backs up a site while its workers run rules and two processes log, and restores it into another site.
+ * Backs up a site while workers run its rules and processes log, and restores it into another site.
  *
+ * @param names of the processes that log
  * @returns the other site and the backup
  */
-async function backUpAndRestore(t: Test, makeUrl: () => Promise<string | undefined>) {
+async function backUpAndRestore(
+  t: Test,
+  names: readonly string[],
+  makeUrl: () => Promise<string | undefined>,
+) {
   const makeSite = async () => {
     const databaseUrl = await makeUrl();
-    const config = { logRotateMegabytes: 0.2, logKeepFiles: 0, files };
+    const config = { logRotateMegabytes: 0.1, logKeepFiles: 0, files };
     return new LiveSite(t, databaseUrl === undefined ? config : { ...config, databaseUrl });
   };
   const site = await makeSite();
   const file = join(testDirectory(t), 'backup.tar.gz');
   const workers = [await site.startWorker('--initiate'), site.start('runworker', site.channel)];
-  const loggers = ['web', 'shop'].map((name) => site.startApplication(name, { burst: 3 }));
   await site.untilJobs('chaos0', 'two runs', (jobs) => jobs.length > 1);
+  const loggers = names.map((name) => site.startApplication(name, { burst: 2 }));
   const safe = await Promise.all(loggers.map((logger) => marks(logger, 5)));
   // A process that was killed when it had just begun its file.
   site.write({ 'log/spool/begun-1.e1.1.spool': '' });
@@ -58,7 +65,7 @@ async function backUpAndRestore(t: Test, makeUrl: () => Promise<string | undefin
   t.equal(verified.code, 0, 'the log is complete with the records that waited');
   const { senders }: { senders: SenderReport[] } = JSON.parse(verified.stdout);
   loggers.forEach((logger, i) => {
-    const found = senders.find(({ sender }) => sender === `${['web', 'shop'][i]}[${logger.pid}]`);
+    const found = senders.find(({ sender }) => sender === `${names[i]}[${logger.pid}]`);
     t.match(found, { first: 1, missing: 0, doubled: 0, lost: 0 }, 'each record is there once');
     t.ok((found?.records ?? 0) >= (safe[i] ?? 0), 'all that was logged before the backup is there');
   });
@@ -66,7 +73,7 @@ async function backUpAndRestore(t: Test, makeUrl: () => Promise<string | undefin
 }
 
 t.test('a backup of a busy site on SQLite is complete, and can be restored again', async (t) => {
-  const { other, file } = await backUpAndRestore(t, async () => undefined);
+  const { other, file } = await backUpAndRestore(t, ['web', 'shop'], async () => undefined);
   const refused = await other.run('linod', 'restore', file);
   t.equal(refused.code, 2);
   t.match(refused.stderr, /is not empty: .* use --force/);
@@ -75,7 +82,7 @@ t.test('a backup of a busy site on SQLite is complete, and can be restored again
 });
 
 t.test('a backup of a busy site on PostgreSQL is complete', async (t) => {
-  await backUpAndRestore(t, () => server.createDatabase());
+  await backUpAndRestore(t, ['web'], () => server.createDatabase());
 });
 
 t.test('a damaged or cut backup is refused, and nothing changes', async (t) => {
@@ -108,9 +115,12 @@ t.test('a site moves to servers and back, and has the same rows', async (t) => {
   const worker = await site.startWorker('--initiate');
   await site.untilJobs('chaos0', 'two runs', (jobs) => jobs.length > 1);
   const databaseUrl = await server.createDatabase();
-  const refused = await site.run('linod', 'move', '--database', databaseUrl);
-  t.equal(refused.code, 2);
-  t.match(refused.stderr, /worker .* is running: stop all workers/);
+  const loaded = await loadSite(site.directory, { environment: {} });
+  const refusal = move({
+    ...{ site: loaded, store: await site.store(), target: loaded },
+    ...{ parts: ['database'], onRows: () => undefined },
+  });
+  await t.rejects(refusal, { message: /worker .* is running: stop all workers/ });
   worker.kill('SIGTERM');
   await worker.ended();
   const order = { type: 'order.paid', order: 7 };
