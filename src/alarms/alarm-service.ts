@@ -2,6 +2,7 @@
 //
 // One process at a time watches the site, by a lease. Each watches the disks of its own machine.
 
+import { hostname } from 'node:os';
 import type { ChannelLayer } from '../../channels/index.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import type { Logger } from '../log/logger.js';
@@ -12,10 +13,9 @@ import type { Store } from '../store/store.js';
 import { Deliveries } from './delivery/deliveries.js';
 import type { Way } from './delivery/notice.js';
 import { waysOf } from './delivery/ways.js';
-import { channelFigures, localFacts, type SiteFacts, siteFacts } from './facts.js';
+import { type Channels, channelFigures, localFindings, siteFindings } from './findings.js';
 import { Incidents } from './incidents.js';
 import { localKinds } from './kinds.js';
-import { localFindings, siteFindings } from './watch.js';
 
 /** The time between two passes. */
 const everyMs = 5000;
@@ -42,7 +42,7 @@ export class AlarmService {
   readonly #lease: Lease;
   readonly #incidents: Incidents;
   readonly #deliveries: Deliveries;
-  #channels: SiteFacts['channels'] = null;
+  #channels: Channels = null;
   #countAt = 0;
   #isOutageReported: boolean;
   #isFailing = false;
@@ -105,39 +105,34 @@ export class AlarmService {
   }
 
   async #watch(): Promise<void> {
-    const { site, clock, watcher, startedAt } = this.#options;
-    const local = await localFacts(site);
+    const { site, store, clock, watcher, startedAt, workers, logger } = this.#options;
     const leads = await this.#lease.acquire();
     if (leads && !this.#isOutageReported && startedAt !== null) {
       await this.#incidents.reportOutage({ id: watcher, startedAt });
       this.#isOutageReported = true;
     }
-    const facts = leads ? await this.#siteFacts() : null;
-    const own = `${local.host} `;
+    const findings = localFindings(site);
+    if (leads) {
+      await this.#countMessages();
+      const watched = { site, db: store.db, clock, workers: await workers(), channels: this.#channels };
+      findings.push(...(await siteFindings(watched)));
+    }
+    const own = `${hostname()} `;
     const isJudged = ({ kind, subject }: AlarmRow) => {
       if (localKinds.has(kind)) return `${subject} `.startsWith(own);
-      return facts !== null && (kind !== 'channel-full' || facts.channels !== null);
+      return leads && (kind !== 'channel-full' || this.#channels !== null);
     };
-    const all = [...localFindings(local), ...(facts === null ? [] : siteFindings(facts))];
-    const { raised, cleared } = await this.#incidents.update(all, isJudged, clock.now());
-    this.#log(raised, cleared);
+    const { raised, cleared } = await this.#incidents.update(findings, isJudged, clock.now());
+    for (const { id, kind, text } of raised) logger.error(`alarm ${id}, ${kind}: ${text}`);
+    for (const { id, kind, text } of cleared) logger.info(`alarm ${id}, ${kind}, is over: ${text}`);
     if (leads) this.#deliveries.begin();
   }
 
-  async #siteFacts(): Promise<SiteFacts> {
-    const { site, store, clock, layer, workers } = this.#options;
+  async #countMessages(): Promise<void> {
+    const { site, layer } = this.#options;
     const begin = performance.now();
-    if (begin >= this.#countAt) {
-      this.#channels = await channelFigures(site, layer);
-      this.#countAt = begin + channelsPause * (performance.now() - begin);
-    }
-    const channels = this.#channels;
-    return await siteFacts({ site, db: store.db, clock, workers: await workers(), channels });
-  }
-
-  #log(raised: readonly AlarmRow[], cleared: readonly AlarmRow[]): void {
-    const { logger } = this.#options;
-    for (const { id, kind, text } of raised) logger.error(`alarm ${id}, ${kind}: ${text}`);
-    for (const { id, kind, text } of cleared) logger.info(`alarm ${id}, ${kind}, is over: ${text}`);
+    if (begin < this.#countAt) return;
+    this.#channels = await channelFigures(site, layer);
+    this.#countAt = begin + channelsPause * (performance.now() - begin);
   }
 }

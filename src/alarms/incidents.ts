@@ -1,13 +1,12 @@
 // The incidents in the database: raised once, cleared once, and announced unless somebody wants silence.
 
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { durationText } from '../base/duration.js';
 import { UsageError } from '../base/errors.js';
 import { idList } from '../store/dialect.js';
 import type { AlarmDeliveryRow, AlarmRow, Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { isKind, kindNames, kinds, noWorkerMs } from './kinds.js';
-import { type Finding, keyOf } from './watch.js';
+import { type Finding, isKind, keyOf, kindNames, kinds, noWorkerMs } from './kinds.js';
 
 /** What is no state but happens is over when it has not happened for so long. */
 const eventMs = 3_600_000;
@@ -73,56 +72,42 @@ export class Incidents {
   }
 
   async #clear(tx: Kysely<Database>, over: readonly AlarmRow[], now: number): Promise<AlarmRow[]> {
-    const cleared: AlarmRow[] = [];
-    for (const { id } of over) {
-      const row = await tx
-        .updateTable('alarms')
-        .set({ cleared_at: now })
-        .where('id', '=', id)
-        .where('cleared_at', 'is', null)
-        .returningAll()
-        .executeTakeFirst();
-      if (row === undefined) continue;
-      cleared.push(row);
-      // Whoever heard of it hears of its end.
-      if (row.announced_at !== null) await this.#queue(tx, row.id, 'cleared', now);
-    }
-    if (cleared.length > 0)
-      await tx
-        .deleteFrom('alarms')
-        .where('cleared_at', '<', now - keepMs)
-        .execute();
+    const cleared = await tx
+      .updateTable('alarms')
+      .set({ cleared_at: now })
+      .where('id', 'in', idList(tx, idsOf(over)))
+      .where('cleared_at', 'is', null)
+      .returningAll()
+      .execute();
+    const old = now - keepMs;
+    await tx.deleteFrom('alarms').where('cleared_at', '<', old).execute();
+    // Whoever heard of it hears of its end.
+    for (const { id, announced_at } of cleared)
+      if (announced_at !== null) await this.#queue(tx, id, 'cleared', now);
     return cleared;
   }
 
   /** Announces what is open, was not announced, and is not silenced any more. */
   async #announce(tx: Kysely<Database>, now: number): Promise<AlarmRow[]> {
+    const silences = await silencesAt(tx, now);
     const waiting = await tx
-      .updateTable('alarms')
-      .set({ announced_at: now })
+      .selectFrom('alarms')
+      .selectAll()
       .where('cleared_at', 'is', null)
       .where('announced_at', 'is', null)
       .where('acknowledged_at', 'is', null)
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('alarm_silences as silence')
-              .select('silence.id')
-              .whereRef('silence.kind', '=', 'alarms.kind')
-              .where('silence.until', '>', now)
-              .where((eb) =>
-                eb.or([
-                  eb('silence.subject', 'is', null),
-                  eb('silence.subject', '=', eb.ref('alarms.subject')),
-                ]),
-              ),
-          ),
-        ),
-      )
+      .execute();
+    const heard = waiting.filter((incident) => silencedUntil(incident, silences) === null);
+    const announced = await tx
+      .updateTable('alarms')
+      .set({ announced_at: now })
+      .where('id', 'in', idList(tx, idsOf(heard)))
+      // Another process may have announced it meanwhile.
+      .where('announced_at', 'is', null)
       .returningAll()
       .execute();
-    for (const { id } of waiting) await this.#queue(tx, id, 'raised', now);
-    return waiting;
+    for (const { id } of announced) await this.#queue(tx, id, 'raised', now);
+    return announced;
   }
 
   async #queue(tx: Kysely<Database>, alarm: number, state: 'raised' | 'cleared', now: number): Promise<void> {
@@ -168,9 +153,26 @@ async function insert(db: Kysely<Database>, finding: Finding, now: number): Prom
   await db
     .insertInto('alarms')
     .values({ kind, subject, text, rule_id: rule, raised_at: now, seen_at: now })
-    // Another process has raised it meanwhile.
-    .onConflict((conflict) => conflict.doNothing())
+    // It is open already.
+    .onConflict((conflict) =>
+      conflict.columns(['kind', 'subject']).where('cleared_at', 'is', null).doUpdateSet({ seen_at: now }),
+    )
     .execute();
+}
+
+function idsOf(incidents: readonly AlarmRow[]): number[] {
+  return incidents.map(({ id }) => id);
+}
+
+type Silence = Selectable<Database['alarm_silences']>;
+
+async function silencesAt(db: Kysely<Database>, now: number): Promise<Silence[]> {
+  return await db.selectFrom('alarm_silences').selectAll().where('until', '>', now).execute();
+}
+
+function silencedUntil({ kind, subject }: AlarmRow, silences: readonly Silence[]): number | null {
+  const own = silences.filter((silence) => silence.kind === kind && (silence.subject ?? subject) === subject);
+  return own.length === 0 ? null : Math.max(...own.map(({ until }) => until));
 }
 
 /** Records that log records were lost. The next pass announces it. */
@@ -181,13 +183,6 @@ export async function noteLogGap(
 ): Promise<void> {
   const text = `${records} log ${records === 1 ? 'record' : 'records'} of ${sender} lost: linod log verify`;
   await insert(db, { kind: 'log-gap', subject: sender, text }, now);
-  await db
-    .updateTable('alarms')
-    .set({ seen_at: now })
-    .where('kind', '=', 'log-gap')
-    .where('subject', '=', sender)
-    .where('cleared_at', 'is', null)
-    .execute();
 }
 
 /** An incident with what became of its messages. */
@@ -210,25 +205,16 @@ export async function listIncidents(
     .where((eb) => eb.or([eb('cleared_at', 'is', null), eb('cleared_at', '>=', since)]))
     .orderBy('id', 'desc')
     .execute();
-  const silences = await db.selectFrom('alarm_silences').selectAll().where('until', '>', now).execute();
+  const silences = await silencesAt(db, now);
   const sent = await db
     .selectFrom('alarm_deliveries')
     .select(['alarm_id', 'way', 'state', 'attempts', 'done_at', 'answer'])
-    .where(
-      'alarm_id',
-      'in',
-      idList(
-        db,
-        rows.map(({ id }) => id),
-      ),
-    )
+    .where('alarm_id', 'in', idList(db, idsOf(rows)))
     .orderBy('id')
     .execute();
   return rows.map((row) => ({
     ...row,
-    silenced_until_at: silences
-      .filter(({ kind, subject }) => kind === row.kind && (subject ?? row.subject) === row.subject)
-      .reduce<number | null>((latest, { until }) => Math.max(latest ?? 0, until), null),
+    silenced_until_at: silencedUntil(row, silences),
     deliveries: sent.filter(({ alarm_id }) => alarm_id === row.id).map(({ alarm_id: _, ...one }) => one),
   }));
 }
@@ -274,8 +260,7 @@ export async function silence(
   await db
     .deleteFrom('alarm_silences')
     .where('kind', '=', kind)
-    .$if(subject !== null, (query) => query.where('subject', '=', subject ?? ''))
-    .$if(subject === null, (query) => query.where('subject', 'is', null))
+    .where('subject', subject === null ? 'is' : '=', subject)
     .execute();
   await db.insertInto('alarm_silences').values({ kind, subject, until, silenced_by: by }).execute();
   return subject ? `${kind} of ${subject}` : kind;

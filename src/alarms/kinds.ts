@@ -1,4 +1,4 @@
-// The kinds of alarms.
+// The kinds of alarms, and the shape of what is found.
 
 interface Kind {
   /** What is wrong, for the documentation. */
@@ -43,3 +43,17 @@ export function isKind(name: string): name is AlarmKind {
 
 /** These are judged on each machine about itself. Their subjects begin with its name. */
 export const localKinds: ReadonlySet<string> = new Set<AlarmKind>(['spool-filling', 'disk-filling']);
+
+/** Something that is wrong. The same kind and subject are the same incident. */
+export interface Finding {
+  readonly kind: AlarmKind;
+  readonly subject: string;
+  readonly text: string;
+  readonly rule?: number;
+  /** Since when, in ms since 1970, where that is known; default: since it was found. */
+  readonly since?: number | null;
+}
+
+export function keyOf({ kind, subject }: { readonly kind: string; readonly subject: string }): string {
+  return `${kind} ${subject}`;
+}

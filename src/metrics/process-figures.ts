@@ -1,8 +1,7 @@
 // The metrics of this process that are read for each answer, and not counted as things happen.
 
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { type ChannelStats, channelPattern } from '../../channels/index.js';
+import { directoryBytes } from '../base/directory-bytes.js';
 import { version } from '../base/version.js';
 import type { Metrics } from './metrics.js';
 
@@ -25,7 +24,7 @@ export function setProcess(metrics: Metrics, facts: ProcessFacts): void {
   metrics.build.set(1, version, process.versions.node);
   replace(metrics.ready, facts.isReady ? 1 : 0);
   if (sockets !== null) replace(metrics.sockets, sockets);
-  replace(metrics.logSpool, bytesIn(spoolDirectory));
+  replace(metrics.logSpool, directoryBytes(spoolDirectory));
   setChannels(metrics, facts.channels);
 }
 
@@ -46,15 +45,4 @@ function setChannels(metrics: Metrics, channels: readonly ChannelStats[]): void 
     metrics.messagesReceived.add(received, pattern);
     metrics.messagesFailed.add(failed, pattern);
   }
-}
-
-function bytesIn(directory: string): number {
-  let bytes = 0;
-  try {
-    for (const name of readdirSync(directory))
-      bytes += statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
-  } catch {
-    // Nothing was spooled yet.
-  }
-  return bytes;
 }

@@ -53,16 +53,11 @@ export function commandWay({ directory, settings }: Site): Way {
   };
 }
 
-function environmentOf({ alarm, ...notice }: Notice): Record<string, string> {
-  const { site, state, kind, subject, text } = notice;
-  return {
-    LINOD_ALARM_ID: String(alarm),
-    LINOD_ALARM_SITE: site,
-    LINOD_ALARM_STATE: state,
-    LINOD_ALARM_KIND: kind,
-    LINOD_ALARM_SUBJECT: subject,
-    LINOD_ALARM_TEXT: text,
-  };
+const shown = ['site', 'state', 'kind', 'subject', 'text'] as const;
+
+function environmentOf(notice: Notice): Record<string, string> {
+  const values = shown.map((name) => [`LINOD_ALARM_${name.toUpperCase()}`, notice[name]]);
+  return { LINOD_ALARM_ID: String(notice.alarm), ...Object.fromEntries(values) };
 }
 
 function killGroup(pid: number | undefined): void {

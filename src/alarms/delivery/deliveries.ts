@@ -1,6 +1,7 @@
-// Sends the queued messages of incidents, each way by itself, and again later where that fails.
+// Sends the queued messages of incidents, each way by itself, and again later where that fails. One process at a
+// time does so: that which watches the site.
 
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Clock } from '../../base/clock.js';
 import { durationText } from '../../base/duration.js';
 import type { Logger } from '../../log/logger.js';
@@ -12,8 +13,6 @@ import type { Notice, Way } from './notice.js';
 const maxAttempts = 30;
 const firstPauseMs = 10_000;
 const longestPauseMs = 3_600_000;
-/** A message that is being sent: longer than any way takes. */
-const sendingMs = 120_000;
 
 export interface DeliveriesOptions {
   readonly db: Kysely<Database>;
@@ -23,7 +22,8 @@ export interface DeliveriesOptions {
   readonly logger: Logger;
 }
 
-interface Claimed {
+/** What is due by one way. */
+interface Due {
   readonly ids: readonly number[];
   readonly attempts: number;
   readonly notices: readonly Notice[];
@@ -58,78 +58,52 @@ export class Deliveries {
   }
 
   async #sendAll(way: Way): Promise<void> {
-    for (;;) {
-      if (this.#stop.signal.aborted) return;
-      const claimed = await this.#claim(way);
-      if (claimed === null) return;
-      await this.#send(way, claimed);
+    while (!this.#stop.signal.aborted) {
+      const due = await this.#due(way);
+      if (due.ids.length === 0) return;
+      await this.#send(way, due);
     }
   }
 
-  /** At least once: what is claimed by a process that dies is due again. */
-  async #claim({ name, most }: Way): Promise<Claimed | null> {
-    const { db, clock } = this.#options;
-    const now = clock.now();
-    const due = await db
-      .selectFrom('alarm_deliveries')
-      .select('id')
-      .where('done_at', 'is', null)
-      .where('next_at', '<=', now)
-      .where('way', '=', name)
-      .orderBy('id')
-      .limit(most)
-      .execute();
-    if (due.length === 0) return null;
-    const mine = await db
-      .updateTable('alarm_deliveries')
-      .set({ attempts: sql`attempts + 1`, next_at: now + sendingMs })
-      .where(
-        'id',
-        'in',
-        idList(
-          db,
-          due.map(({ id }) => id),
-        ),
-      )
-      .where('done_at', 'is', null)
-      .where('next_at', '<=', now)
-      .returning(['id', 'attempts'])
-      .execute();
-    const ids = mine.map(({ id }) => id);
-    const attempts = Math.max(0, ...mine.map((row) => row.attempts));
-    return ids.length === 0 ? null : { ids, attempts, notices: await this.#notices(ids) };
-  }
-
-  async #notices(ids: readonly number[]): Promise<Notice[]> {
-    const { db, site } = this.#options;
+  async #due({ name, most }: Way): Promise<Due> {
+    const { db, clock, site } = this.#options;
     const rows = await db
       .selectFrom('alarm_deliveries')
       .innerJoin('alarms', 'alarms.id', 'alarm_deliveries.alarm_id')
       .selectAll('alarms')
-      .select(['alarm_deliveries.id as delivery', 'alarm_deliveries.state'])
-      .where('alarm_deliveries.id', 'in', idList(db, ids))
+      .select(['alarm_deliveries.id as delivery', 'alarm_deliveries.state', 'attempts'])
+      .where('done_at', 'is', null)
+      .where('next_at', '<=', clock.now())
+      .where('way', '=', name)
       .orderBy('alarm_deliveries.id')
+      .limit(most)
       .execute();
-    return rows.map((row) => ({
-      id: `${site}-${row.id}-${row.delivery}`,
-      site,
-      alarm: row.id,
-      state: row.state === 'cleared' ? 'cleared' : 'raised',
-      kind: row.kind,
-      subject: row.subject,
-      text: row.text,
-      rule: row.rule_id,
-      raisedAt: new Date(row.raised_at).toISOString(),
-      // Of a message about the beginning, also when it arrives late.
-      clearedAt:
-        row.state === 'cleared' && row.cleared_at !== null ? new Date(row.cleared_at).toISOString() : null,
-    }));
+    const notices = rows.map(
+      (row): Notice => ({
+        id: `${site}-${row.id}-${row.delivery}`,
+        site,
+        alarm: row.id,
+        state: row.state === 'cleared' ? 'cleared' : 'raised',
+        kind: row.kind,
+        subject: row.subject,
+        text: row.text,
+        rule: row.rule_id,
+        raisedAt: new Date(row.raised_at).toISOString(),
+        // Of a message about the beginning, also when it arrives late.
+        clearedAt:
+          row.state === 'cleared' && row.cleared_at !== null ? new Date(row.cleared_at).toISOString() : null,
+      }),
+    );
+    const attempts = 1 + Math.max(0, ...rows.map((row) => row.attempts));
+    return { ids: rows.map(({ delivery }) => delivery), attempts, notices };
   }
 
-  async #send(way: Way, { ids, attempts, notices }: Claimed): Promise<void> {
+  /** At least once: what a process does not record as sent, the next one sends again. */
+  async #send(way: Way, { ids, attempts, notices }: Due): Promise<void> {
     const { db, clock, logger } = this.#options;
     const set = async (columns: { done_at?: number; next_at?: number; answer: string }) => {
-      await db.updateTable('alarm_deliveries').set(columns).where('id', 'in', idList(db, ids)).execute();
+      const sent = db.updateTable('alarm_deliveries').set({ ...columns, attempts });
+      await sent.where('id', 'in', idList(db, ids)).execute();
     };
     try {
       const answer = await way.send(notices, this.#stop.signal);

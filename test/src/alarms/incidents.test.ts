@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
-import { siteFacts } from '../../../src/alarms/facts.js';
+import { siteFindings } from '../../../src/alarms/findings.js';
 import { Incidents, listIncidents, noteLogGap, silence } from '../../../src/alarms/incidents.js';
-import { type Finding, siteFindings } from '../../../src/alarms/watch.js';
+import type { Finding } from '../../../src/alarms/kinds.js';
 import { type Bench, openBench } from '../../support/site.js';
 
 const nothing = () => undefined;
@@ -10,10 +10,8 @@ const hour = 3_600_000;
 
 /** What is wrong with the rules of a site, in short. */
 async function wrong({ site, store, clock }: Bench): Promise<string[]> {
-  const facts = await siteFacts({ site, db: store.db, clock, workers: [], channels: null });
-  return siteFindings(facts)
-    .filter(({ rule }) => rule !== undefined)
-    .map(({ kind, rule }) => `${kind} ${rule}`);
+  const findings = await siteFindings({ site, db: store.db, clock, workers: [], channels: null });
+  return findings.filter(({ rule }) => rule !== undefined).map(({ kind, rule }) => `${kind} ${rule}`);
 }
 
 async function run(bench: Bench, id: number): Promise<void> {

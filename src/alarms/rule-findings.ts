@@ -1,0 +1,90 @@
+// What is wrong with the rules of a site, by its database.
+
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
+import { durationText } from '../base/duration.js';
+import type { Database } from '../store/schema.js';
+import type { Finding } from './kinds.js';
+
+export async function ruleFindings(db: Kysely<Database>, now: number): Promise<Finding[]> {
+  return [...(await notSucceeded(db, now)), ...(await troubled(db))];
+}
+
+async function notSucceeded(db: Kysely<Database>, now: number): Promise<Finding[]> {
+  const rules = await db
+    .selectFrom('job_rules')
+    .select(['id', 'name', 'must_succeed_ms', 'succeeded_at', 'cancelled_reason'])
+    .select((eb) =>
+      eb
+        .selectFrom('jobs')
+        .select(({ fn }) => fn.max('jobs.id').as('last'))
+        .whereRef('jobs.rule_id', '=', 'job_rules.id')
+        .as('job'),
+    )
+    .where('must_succeed_ms', 'is not', null)
+    .where((eb) => eb(eb('succeeded_at', '+', eb.ref('must_succeed_ms')), '<', now))
+    .orderBy('seqno')
+    .execute();
+  return rules.map(({ id, name, must_succeed_ms, succeeded_at, cancelled_reason, job }) => {
+    const since = durationText(now - (succeeded_at ?? now));
+    const last = job === null ? 'it has never run' : `its last run is job ${job}`;
+    const why = cancelled_reason === null ? last : `it is cancelled: ${cancelled_reason}`;
+    const text = `rule ${id} (${name}) has not succeeded for ${since}, and must within ${durationText(must_succeed_ms ?? 0)}; ${why}: linod why ${id}`;
+    return { kind: 'not-succeeded', subject: `rule ${id}`, text, rule: id };
+  });
+}
+
+/**
+ * Rules whose last run failed after all attempts, or was lost. Once raised, an incident stays until a run
+ * succeeds, whatever resets the count of failures.
+ */
+async function troubled(db: Kysely<Database>): Promise<Finding[]> {
+  const rules = await db
+    .selectFrom('job_rules')
+    .innerJoin('jobs', 'jobs.rule_id', 'job_rules.id')
+    .select(['job_rules.id', 'name', 'failures_in_row', 'jobs.id as job', 'jobs.status', 'jobs.message'])
+    .select((eb) => openKinds(eb).as('known'))
+    .where('removed_at', 'is', null)
+    .where(sql<boolean>`coalesce(cancelled_by, '') <> 'person'`)
+    .where((eb) =>
+      eb.or([
+        eb('failures_in_row', '>', 0),
+        eb(
+          'job_rules.id',
+          'in',
+          // As a literal, so that the partial index is used.
+          eb
+            .selectFrom('jobs as lost')
+            .select('lost.rule_id')
+            .where('lost.status', '=', sql.lit('lost' as const)),
+        ),
+        eb(openKinds(eb), 'is not', null),
+      ]),
+    )
+    .where('jobs.id', '=', (eb) =>
+      eb
+        .selectFrom('jobs as last')
+        .select(({ fn }) => fn.max('last.id').as('last'))
+        .whereRef('last.rule_id', '=', 'job_rules.id')
+        .where('last.status', 'not in', ['running', 'cancelled']),
+    )
+    .execute();
+  return rules.flatMap(({ id, name, failures_in_row, job, status, message, known }): Finding[] => {
+    // A run that is lost in its last attempt counts as failed.
+    const kind = failures_in_row > 0 || known === 'failed' ? 'failed' : status === 'lost' ? 'lost' : known;
+    if (status === 'done' || (kind !== 'failed' && kind !== 'lost')) return [];
+    const text = `rule ${id} (${name}): job ${job}, ${status}: ${message.split('\n', 1)[0]}`;
+    return [{ kind, subject: `rule ${id}`, text, rule: id }];
+  });
+}
+
+function openKinds(eb: ExpressionBuilder<Database, 'job_rules'>) {
+  return (
+    eb
+      .selectFrom('alarms')
+      // `failed` comes before `lost`.
+      .select(({ fn }) => fn.min<string | null>('alarms.kind').as('kind'))
+      .whereRef('alarms.rule_id', '=', 'job_rules.id')
+      .where('alarms.kind', 'in', ['failed', 'lost'])
+      .where('alarms.cleared_at', 'is', null)
+  );
+}
