@@ -12,21 +12,12 @@ import {
 import type { ServerEvent } from '../../channels/server/index.js';
 import type { TasksWatch } from '../actors/site-tasks.js';
 import type { LevelName } from '../base/log-levels.js';
-import {
-  type Check,
-  type HealthFacts,
-  livenessChecks,
-  type Phase,
-  readinessChecks,
-  startupChecks,
-  whatHangs,
-} from '../health/checks.js';
+import { type Check, type Phase, partChecks, whatHangs } from '../health/checks.js';
 import { watchLoop } from '../health/loop-watch.js';
 import { Notifier } from '../health/notifier.js';
 import { Probe } from '../health/probe.js';
 import { ProbeServer } from '../health/probe-server.js';
 import type { Tally } from '../log/writer/composer.js';
-import { listenerHealth } from '../membership/worker-health.js';
 import { createMetrics, type Metrics, metricsText } from '../metrics/metrics.js';
 import { setProcess } from '../metrics/process-figures.js';
 import { clearLayer, clearStore, readLayer, readStore } from '../metrics/site-figures.js';
@@ -91,8 +82,11 @@ export class Operations {
     this.#server = new ProbeServer({
       address,
       probes: {
-        '/livez': async () => livenessChecks(),
-        '/startupz': async () => startupChecks(await this.#facts()),
+        // The loop turns, or nothing would answer.
+        '/livez': async () => [{ name: 'loop', problem: null }],
+        '/startupz': async () => [
+          { name: 'started', problem: this.#phase === 'starting' ? 'the process is starting' : null },
+        ],
         '/readyz': () => this.#readiness(),
       },
       metrics: () => this.#metricsText(),
@@ -162,7 +156,7 @@ export class Operations {
 
   /** Says what the start waits for. */
   waitsFor(text: string): void {
-    this.#notifier?.status(text);
+    void this.#notifier?.send(`STATUS=${text}`);
   }
 
   observe(parts: ObservedParts): void {
@@ -179,7 +173,7 @@ export class Operations {
   /** The process listens. From now on it feeds the watchdog of systemd. */
   ready(): void {
     this.#phase = 'running';
-    this.#notifier?.ready('ready');
+    void this.#notifier?.send('READY=1', 'STATUS=ready');
     const { watchdogMs = null } = this.#notifier ?? {};
     if (watchdogMs === null) return;
     this.#pings = setInterval(() => void this.#ping(watchdogMs), watchdogMs / pingsInTime).unref();
@@ -189,7 +183,7 @@ export class Operations {
   stopping(): void {
     if (this.#phase === 'stopping') return;
     this.#phase = 'stopping';
-    this.#notifier?.stopping();
+    void this.#notifier?.send('STOPPING=1', 'STATUS=stopping');
   }
 
   /** Safe to call twice. */
@@ -201,19 +195,10 @@ export class Operations {
   }
 
   async #readiness(): Promise<Check[]> {
-    return readinessChecks(await this.#facts());
-  }
-
-  async #facts(): Promise<HealthFacts> {
-    const observed = this.#observed;
-    const phase = this.#phase;
-    if (observed === undefined || phase !== 'running') return { phase, heartbeatFails: false, listeners: [] };
-    const [database, layer] = await Promise.all([
-      observed.databaseProbe?.check(),
-      observed.layerProbe.check(),
-    ]);
-    const listeners = observed.channels().map(listenerHealth);
-    return { phase: this.#phase, database, layer, heartbeatFails: observed.heartbeatFails(), listeners };
+    const parts = this.#phase === 'running' ? this.#observed : undefined;
+    const checks = parts === undefined ? [] : await partChecks(parts);
+    const problem = this.#phase === 'running' ? null : `the process is ${this.#phase}`;
+    return [{ name: 'running', problem }, ...checks];
   }
 
   /** While it stops, a worker may write its log for long. It turns, and that is enough then. */
@@ -226,7 +211,7 @@ export class Operations {
     const problems = checks.flatMap(({ name, problem }) => (problem === null ? [] : `${name}: ${problem}`));
     const status = problems.length === 0 ? this.#phase : `not ready: ${problems.join('; ')}`;
     if (hang === null) this.#notifier?.ping(status);
-    else this.#notifier?.status(hang);
+    else void this.#notifier?.send(`STATUS=${hang}`);
   }
 
   #hang(watchdogMs: number): string | null {

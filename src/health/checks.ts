@@ -1,20 +1,26 @@
-// What liveness, readiness and start-up are, as functions over facts.
+// What readiness is, and what only a restart cures.
 //
 // An outage of the database or of the channel layer makes a process not ready. It never makes it dead, because a
 // restart cures no outage.
 
-import type { ListenerHealth } from '../membership/worker-health.js';
+import type { ChannelStats } from '../../channels/index.js';
+import { listenerHealth } from '../membership/worker-health.js';
 
 export type Phase = 'starting' | 'running' | 'stopping';
 
-export interface HealthFacts {
-  readonly phase: Phase;
-  /** What is wrong with the database and with the channel layer; undefined for what the process does not use. */
-  readonly database?: string | null | undefined;
-  readonly layer?: string | null | undefined;
+/** What a running process uses. */
+export interface CheckedParts {
+  /** Undefined in a process without a database. */
+  readonly databaseProbe: Checked | undefined;
+  readonly layerProbe: Checked;
   /** Whether the last heartbeat could not be written. */
-  readonly heartbeatFails: boolean;
-  readonly listeners: readonly ListenerHealth[];
+  readonly heartbeatFails: () => boolean;
+  readonly channels: () => readonly ChannelStats[];
+}
+
+interface Checked {
+  /** @returns what is wrong, or null */
+  check(): Promise<string | null>;
 }
 
 /** One line of an answer. */
@@ -24,34 +30,25 @@ export interface Check {
   readonly problem: string | null;
 }
 
-/** The loop turns, or nothing would ask. */
-export function livenessChecks(): Check[] {
-  return [{ name: 'loop', problem: null }];
+/** Whether a running process can take messages and due times, and write. */
+export async function partChecks(parts: CheckedParts): Promise<Check[]> {
+  const [database, layer] = await Promise.all([parts.databaseProbe?.check(), parts.layerProbe.check()]);
+  const failed = parts.heartbeatFails() ? 'the last heartbeat could not be written' : null;
+  const store: Check[] =
+    database === undefined
+      ? []
+      : [
+          { name: 'database', problem: database },
+          { name: 'heartbeat', problem: failed },
+        ];
+  return [...store, { name: 'layer', problem: layer }, ...parts.channels().map(listenerCheck)];
 }
 
-export function startupChecks({ phase }: HealthFacts): Check[] {
-  return [{ name: 'started', problem: phase === 'starting' ? 'the process is starting' : null }];
-}
-
-/** Whether the process can take messages and due times, and write. */
-export function readinessChecks(facts: HealthFacts): Check[] {
-  const { phase, database, layer, heartbeatFails, listeners } = facts;
-  const checks: Check[] = [
-    { name: 'running', problem: phase === 'running' ? null : `the process is ${phase}` },
-  ];
-  if (phase !== 'running') return checks;
-  if (database !== undefined) {
-    checks.push({ name: 'database', problem: database });
-    const failed = heartbeatFails ? 'the last heartbeat could not be written' : null;
-    checks.push({ name: 'heartbeat', problem: failed });
-  }
-  if (layer !== undefined) checks.push({ name: 'layer', problem: layer });
-  for (const { channel, state, lastError } of listeners) {
-    const name = `listener ${channel.includes('!') ? 'of this process' : channel}`;
-    const isWell = state !== 'deaf' && state !== 'restarting';
-    checks.push({ name, problem: isWell ? null : state === 'deaf' ? 'deaf' : (lastError ?? 'restarting') });
-  }
-  return checks;
+function listenerCheck(stats: ChannelStats): Check {
+  const { channel, state, lastError } = listenerHealth(stats);
+  const name = `listener ${channel.includes('!') ? 'of this process' : channel}`;
+  if (state === 'restarting') return { name, problem: lastError ?? state };
+  return { name, problem: state === 'deaf' ? state : null };
 }
 
 export interface HangFacts {

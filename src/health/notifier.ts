@@ -43,23 +43,17 @@ export class Notifier {
     this.#options = options;
   }
 
-  ready(status: string): void {
-    void this.#send(['--ready', `--status=${status}`]);
+  /** Sends assignments, such as `READY=1`, after those before. Never rejects. */
+  send(...assignments: readonly string[]): Promise<void> {
+    this.#sending = this.#sending.then(() => this.#run(assignments));
+    return this.#sending;
   }
 
-  status(text: string): void {
-    void this.#send([`--status=${text}`]);
-  }
-
-  stopping(): void {
-    void this.#send(['STOPPING=1', '--status=stopping']);
-  }
-
-  /** Feeds the watchdog. */
+  /** Feeds the watchdog, unless the last ping is still on its way. */
   ping(status: string): void {
     if (this.#isPinging) return;
     this.#isPinging = true;
-    void this.#send(['WATCHDOG=1', `--status=${status}`]).finally(() => {
+    void this.send('WATCHDOG=1', `STATUS=${status}`).finally(() => {
       this.#isPinging = false;
     });
   }
@@ -69,17 +63,11 @@ export class Notifier {
     await this.#sending;
   }
 
-  /** In order. Never rejects. */
-  #send(args: readonly string[]): Promise<void> {
-    this.#sending = this.#sending.then(() => this.#run(args));
-    return this.#sending;
-  }
-
-  #run(args: readonly string[]): Promise<void> {
+  #run(assignments: readonly string[]): Promise<void> {
     const { onTrouble } = this.#options;
     return new Promise((resolve) => {
       const options = { env: this.#environment, timeout: sendWithinMs };
-      execFile('systemd-notify', args, options, (error) => {
+      execFile('systemd-notify', assignments, options, (error) => {
         if (error !== null && !this.#isTroubled) onTrouble(error);
         this.#isTroubled = error !== null;
         resolve();

@@ -1,52 +1,38 @@
 // Liveness, readiness and start-up, and what hangs.
 
 import t from 'tap';
-import { type HealthFacts, readinessChecks, startupChecks, whatHangs } from '../../../src/health/checks.js';
+import { type CheckedParts, partChecks, whatHangs } from '../../../src/health/checks.js';
 import { Probe } from '../../../src/health/probe.js';
 
-const listener = {
-  channel: 'linod_shop',
-  state: 'waiting',
-  heardMsAgo: 3,
-  dueMs: 7500,
-  lastError: null,
-  dropped: 0,
-} as const;
-const well: HealthFacts = {
-  phase: 'running',
-  database: null,
-  layer: null,
-  heartbeatFails: false,
-  listeners: [listener],
+const counts = { received: 0, handled: 0, failed: 0, dropped: 0, returned: 0, lost: 0, prefetched: 0 };
+const listener = { channel: 'linod_shop', state: 'waiting', ...counts } as const;
+const answers = (problem: string | null) => ({ check: async () => problem });
+const well: CheckedParts = {
+  databaseProbe: answers(null),
+  layerProbe: answers(null),
+  heartbeatFails: () => false,
+  channels: () => [listener],
 };
 
-function problems(facts: Partial<HealthFacts>): string[] {
-  const checks = readinessChecks({ ...well, ...facts });
+async function problems(parts: Partial<CheckedParts>): Promise<string[]> {
+  const checks = await partChecks({ ...well, ...parts });
   return checks.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]));
 }
 
-t.test('a process that can consume and write is ready', async (t) => t.same(problems({}), []));
+t.test('a process that can consume and write is ready', async (t) => t.same(await problems({}), []));
 
 t.test('it is not ready with a store that is away, or a listener that hears nothing', async (t) => {
-  t.same(problems({ database: 'it is away' }), ['database: it is away']);
-  t.same(problems({ layer: 'no answer' }), ['layer: no answer']);
-  t.same(problems({ heartbeatFails: true }), ['heartbeat: the last heartbeat could not be written']);
-  t.same(problems({ listeners: [{ ...listener, state: 'deaf' }] }), ['listener linod_shop: deaf']);
-  const restarting = { ...listener, state: 'restarting', lastError: 'no such thing' } as const;
-  t.same(problems({ listeners: [restarting] }), ['listener linod_shop: no such thing']);
-  t.same(problems({ listeners: [{ ...listener, state: 'busy' }] }), [], 'a busy one hears');
-});
-
-t.test('it is ready neither before it has started nor once it stops', async (t) => {
-  t.same(problems({ phase: 'starting' }), ['running: the process is starting']);
-  t.same(problems({ phase: 'stopping' }), ['running: the process is stopping']);
-  t.not(startupChecks({ ...well, phase: 'starting' })[0]?.problem, null);
-  t.equal(startupChecks({ ...well, phase: 'stopping' })[0]?.problem, null);
-});
-
-t.test('no channel of one process names its random part', async (t) => {
-  const own = { ...listener, channel: 'linod.4711!abc', state: 'deaf' } as const;
-  t.same(problems({ listeners: [own] }), ['listener of this process: deaf']);
+  t.same(await problems({ databaseProbe: answers('it is away') }), ['database: it is away']);
+  t.same(await problems({ layerProbe: answers('no answer') }), ['layer: no answer']);
+  const failed = await problems({ heartbeatFails: () => true });
+  t.same(failed, ['heartbeat: the last heartbeat could not be written']);
+  const listening = (more: object) => problems({ channels: () => [{ ...listener, ...more }] });
+  t.same(await listening({ state: 'deaf' }), ['listener linod_shop: deaf']);
+  const lastError = { error: new Error('no such thing'), at: 1 };
+  t.same(await listening({ state: 'restarting', lastError }), ['listener linod_shop: no such thing']);
+  t.same(await listening({ state: 'busy' }), [], 'a busy one hears');
+  // A channel of one process does not show its random part.
+  t.same(await listening({ channel: 'linod.4711!abc', state: 'deaf' }), ['listener of this process: deaf']);
 });
 
 t.test('a store that fails is waited for; a call that neither fails nor succeeds hangs', async (t) => {
