@@ -37,7 +37,7 @@ const notDone: readonly JobStatus[] = ['failed', 'timeout', 'lost', 'cancelled']
 /** SQLite uses the index for a query with the same words. */
 export const isNotDone = sql<boolean>`status in ('failed', 'timeout', 'lost', 'cancelled')`;
 
-const searchMs = 150;
+const searchMs = 100;
 /** SQLite blocks the process while it reads a range. */
 const rangeMs = 20;
 const firstRange = 2000;
