@@ -96,7 +96,7 @@ export class Changes implements StreamSource {
     const { store, outbox, logger } = this.#context;
     try {
       const { rows } = await newest.execute(store.db);
-      const { job, line, request, rule, decision, audit, workers, heard } = rows[0] ?? nothing;
+      const { job, line, request, rule, decision, audit, workers, heard } = rows[0] ?? {};
       const running = await store.db
         .selectFrom('jobs')
         .select(['id', 'message', 'progress'])
@@ -128,20 +128,9 @@ export class Changes implements StreamSource {
   }
 }
 
-interface Newest {
-  readonly job: number | null;
-  readonly line: number | null;
-  readonly request: number | null;
-  readonly rule: number | null;
-  readonly decision: number | null;
-  readonly audit: number | null;
-  readonly workers: number;
-  readonly heard: number | null;
-}
+type Newest = 'job' | 'line' | 'request' | 'rule' | 'decision' | 'audit' | 'workers' | 'heard';
 
-const nothing: Partial<Newest> = {};
-
-const newest = sql<Newest>`select
+const newest = sql<Partial<Record<Newest, number | null>>>`select
   (select max(id) from jobs) as job,
   (select max(id) from job_lines) as line,
   (select max(id) from job_requests) as request,

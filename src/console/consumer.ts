@@ -10,7 +10,7 @@ import {
 import type { Access } from './access/access.js';
 import { writeAudit } from './audit.js';
 import { actorOf, type ConsoleContext, type Visitor } from './context.js';
-import { answerOf, badRequest, notFound, RefusedError } from './errors.js';
+import { badRequest, notFound, RefusedError, refusalOf } from './errors.js';
 import { type Pages, safeHeaders } from './pages.js';
 import { isAtLeast } from './roles.js';
 import { type AuditNote, type ChangeRoute, Download, type RouteRequest, type Router } from './router.js';
@@ -54,7 +54,7 @@ export class ConsoleConsumer extends HttpConsumer {
     try {
       await this.#api(method, rest, body);
     } catch (error) {
-      const { status, code, message, headers } = answerOf(error);
+      const { status, code, message, headers } = refusalOf(error);
       if (status === 500) context.logger.error(`the console failed at ${method} ${path}`, error);
       await this.#json(status, { error: { code, message } }, Object.entries(headers));
     }
@@ -72,10 +72,8 @@ export class ConsoleConsumer extends HttpConsumer {
     if (headerOf(this.#http, 'if-none-match') === file.etag)
       return await this.#answer(304, '', [...file.headers]);
     const isSmall = /\bgzip\b/.test(headerOf(this.#http, 'accept-encoding') ?? '');
-    await this.#answer(200, isSmall ? file.gzip : file.plain, [
-      ...file.headers,
-      ...(isSmall ? ([['content-encoding', 'gzip']] as const) : []),
-    ]);
+    const encoding = isSmall ? [['content-encoding', 'gzip'] as const] : [];
+    await this.#answer(200, isSmall ? file.gzip : file.plain, [...file.headers, ...encoding]);
   }
 
   async #api(method: string, path: string, bytes: Uint8Array): Promise<void> {
@@ -91,7 +89,7 @@ export class ConsoleConsumer extends HttpConsumer {
     if (path === 'api/sign-out' && method === 'POST') return await this.#signOut(visitor);
     if (path === 'api/stream' && method === 'GET') return await this.#stream(visitor);
     const found = router.find(method === 'HEAD' ? 'GET' : method, path);
-    if (found === undefined || found === 'wrongMethod') throw notFound(`route ${method} ${path}`);
+    if (found === undefined) throw notFound(`route ${method} ${path}`);
     const { route, params } = found;
     if (route.method === 'POST' && !isAtLeast(visitor.role, route.role))
       throw new RefusedError(403, 'LINOD_ERR_ROLE', `${route.action} needs the role ${route.role}`);
@@ -157,7 +155,7 @@ export class ConsoleConsumer extends HttpConsumer {
       await write(note.detail);
       return result;
     } catch (error) {
-      await write(`${note.detail ?? ''} failed: ${answerOf(error).message}`.trim());
+      await write(`${note.detail ?? ''} failed: ${refusalOf(error).message}`.trim());
       throw error;
     }
   }

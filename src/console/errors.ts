@@ -32,32 +32,16 @@ export function badRequest(message: string): RefusedError {
   return new RefusedError(400, 'LINOD_ERR_BAD_REQUEST', message);
 }
 
-/** An error as the page gets it. */
-interface ErrorAnswer {
-  readonly status: ErrorStatus;
-  readonly code: string;
-  readonly message: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST', 'LINOD_ERR_UNKNOWN_WORKER']);
 
 /** Errors of the caller keep their sentence; all others are the server's, and their stack stays in the log. */
-export function answerOf(error: unknown): ErrorAnswer {
-  if (error instanceof RefusedError) {
-    const { status, code, message, headers } = error;
-    return { status, code, message, headers };
-  }
+export function refusalOf(error: unknown): RefusedError {
+  if (error instanceof RefusedError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'LINOD_ERR_INTERNAL';
-  if (missing.has(code)) return { status: 404, code, message, headers: {} };
-  if (misuseCodes.has(code)) return { status: 400, code, message, headers: {} };
+  if (missing.has(code)) return new RefusedError(404, code, message);
+  if (misuseCodes.has(code)) return new RefusedError(400, code, message);
   // The text of a foreign error may show what nobody outside is to know.
   const isOwn = error instanceof LinodError || error instanceof ChannelsError;
-  return {
-    status: 500,
-    code,
-    message: isOwn ? message : 'the console failed; lino.log says why',
-    headers: {},
-  };
+  return new RefusedError(500, code, isOwn ? message : 'the console failed; lino.log says why');
 }

@@ -44,10 +44,6 @@ export async function summariesOf(db: Kysely<Database>, jobs: readonly Job[]): P
 }
 
 export async function summaryOf(db: Kysely<Database>, job: Job): Promise<JobSummary> {
-  const rule = await db
-    .selectFrom('job_rules')
-    .select('name')
-    .where('id', '=', job.ruleId)
-    .executeTakeFirst();
-  return jobSummary(job, rule?.name ?? job.procedure);
+  const [summary = jobSummary(job, job.procedure)] = await summariesOf(db, [job]);
+  return summary;
 }

@@ -82,43 +82,23 @@ interface FoundRoute {
 }
 
 export class Router {
-  readonly routes: readonly Route[];
-  readonly #compiled: ReadonlyArray<{ readonly route: Route; readonly parts: readonly string[] }>;
+  readonly #routes: ReadonlyArray<{ readonly route: Route; readonly pattern: RegExp }>;
 
   constructor(routes: readonly Route[]) {
-    this.routes = routes;
     const variables = (path: string) => path.split(':').length;
     // `rules/bulk` is tried before `rules/:id`.
-    this.#compiled = [...routes]
+    this.#routes = [...routes]
       .sort((a, b) => variables(a.path) - variables(b.path))
-      .map((route) => ({ route, parts: route.path.split('/') }));
+      .map((route) => ({ route, pattern: RegExp(`^${route.path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`) }));
   }
 
-  /** @returns undefined when there is no such path; `wrongMethod` when it has only other methods */
-  find(method: string, path: string): FoundRoute | 'wrongMethod' | undefined {
-    const segments = path.split('/');
-    let isKnown = false;
-    for (const { route, parts } of this.#compiled) {
-      const params = match(parts, segments);
-      if (params === undefined) continue;
-      if (route.method === method) return { route, params };
-      isKnown = true;
+  find(method: string, path: string): FoundRoute | undefined {
+    for (const { route, pattern } of this.#routes) {
+      const found = route.method === method ? pattern.exec(path) : null;
+      if (found !== null) return { route, params: { ...found.groups } };
     }
-    return isKnown ? 'wrongMethod' : undefined;
+    return undefined;
   }
-}
-
-function match(parts: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
-  if (parts.length !== segments.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [i, part] of parts.entries()) {
-    const segment = segments[i] ?? '';
-    if (!part.startsWith(':')) {
-      if (part !== segment) return undefined;
-    } else if (segment === '') return undefined;
-    else params[part.slice(1)] = segment;
-  }
-  return params;
 }
 
 /** The number in the path. @throws RefusedError with 400 */

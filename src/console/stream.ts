@@ -1,6 +1,7 @@
 // The stream of server-sent events of one tab: what its sources yield, and a sign of life.
 
 import type { ServerSentEvent } from '../../channels/index.js';
+import { aborted } from '../base/aborted.js';
 import type { ConsoleContext, Visitor } from './context.js';
 
 /** One event for the page. */
@@ -91,12 +92,5 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end);
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -185,12 +185,16 @@ t.test('the overview names problems, and counts what ran today', async (t) => {
     start_datetime: now,
     end_datetime: now,
   });
+  const failuresInRow = async (count: number) => {
+    await db.updateTable('job_rules').set({ failures_in_row: count }).where('id', '=', 2).execute();
+  };
+  await failuresInRow(1);
   const overview = async () => (await viewer.get('api/overview')).json<OverviewView>();
   t.match(await overview(), {
     problems: [
+      { code: 'failed', text: /job 7, failed: Error: no stock/, link: '/rules/2' },
       { code: 'not-started', link: '/workers' },
       { code: 'log-not-written', link: '/log' },
-      { code: 'failed', text: /no stock/, link: '/runs/7' },
     ],
     today: { failed: 1, done: 0 },
     running: [{ id: 5 }],
@@ -199,6 +203,7 @@ t.test('the overview names problems, and counts what ran today', async (t) => {
     workers: 1,
   });
   await addJob({ rule_id: 2, start_datetime: now, end_datetime: now });
+  await failuresInRow(0);
   const { problems, today } = await overview();
   const codes = problems.map(({ code }) => code);
   t.same(codes, ['not-started', 'log-not-written'], 'a success ends the problem');

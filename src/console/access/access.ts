@@ -5,18 +5,10 @@ import { type HttpScope, headerOf, type Session, sessionOf } from '../../../chan
 import { type AuditEntry, writeAudit } from '../audit.js';
 import type { ConsoleContext, Visitor } from '../context.js';
 import { badRequest, RefusedError } from '../errors.js';
-import { accountVersion, findByPassword } from './accounts.js';
+import { findByPassword, isCurrent } from './accounts.js';
 import { Brake } from './brake.js';
 import { namedVisitor } from './named.js';
-import {
-  changeToken,
-  createSession,
-  endSession,
-  findSession,
-  type Holder,
-  isSame,
-  takeLink,
-} from './secrets.js';
+import { changeToken, createSession, endSession, findSession, isSame, takeLink } from './secrets.js';
 
 const signInBody = v.union([
   v.strictObject({ token: v.pipe(v.string(), v.maxLength(200)) }),
@@ -102,23 +94,16 @@ export class Access {
 
   async #open(given: SignInBody, cookie: Session): Promise<Visitor | null> {
     const { store } = this.#context;
-    if ('token' in given) {
-      const holder = await takeLink(store, given.token);
-      return holder && (await this.#begin(holder, cookie));
-    }
-    const before = await accountVersion(store, given.user);
-    const holder = await findByPassword(store, given.user, given.password);
-    const visitor = holder && (await this.#begin(holder, cookie));
-    if (visitor?.session == null || (await accountVersion(store, given.user)) === before) return visitor;
-    // The password was changed, or the user removed, meanwhile; that ended all sessions but this one.
+    const account = 'user' in given ? await findByPassword(store, given.user, given.password) : null;
+    const holder = 'token' in given ? await takeLink(store, given.token) : account;
+    if (holder === null) return null;
+    const secret = await createSession(store, holder);
+    cookie.secret = secret;
+    const visitor = await findSession(store, secret);
+    if (visitor?.session == null || account === null || (await isCurrent(store, account))) return visitor;
+    // The account was changed meanwhile; that ended all sessions but this one.
     await endSession(store, visitor.session);
     return null;
-  }
-
-  async #begin(holder: Holder, cookie: Session): Promise<Visitor | null> {
-    const secret = await createSession(this.#context.store, holder);
-    cookie.secret = secret;
-    return await findSession(this.#context.store, secret);
   }
 
   async #audit(scope: HttpScope, entry: Omit<AuditEntry, 'address' | 'target'>): Promise<void> {

@@ -1,11 +1,13 @@
 // The accounts of the console. Whatever changes one ends the sessions of its user.
 
+import type { Selectable } from 'kysely';
 import { LinodError, UsageError } from '../../base/errors.js';
+import type { Database } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
 import type { Role } from '../api.js';
 import { toRole } from '../roles.js';
 import { hashPassword, isPassword } from './passwords.js';
-import { endSessionsOf, type Holder } from './secrets.js';
+import { endSessionsOf } from './secrets.js';
 
 type Db = Pick<Store, 'db'>;
 
@@ -26,12 +28,7 @@ export class AccountError extends LinodError {
 
 export async function listAccounts({ db }: Db): Promise<Account[]> {
   const rows = await db.selectFrom('console_users').selectAll().orderBy('name').execute();
-  return rows.map((row) => ({
-    name: row.name,
-    role: toRole(row.role) ?? 'viewer',
-    createdAt: new Date(row.created_at),
-    changedAt: new Date(row.changed_at),
-  }));
+  return rows.map(accountOf);
 }
 
 /** @throws UsageError for a bad name or password; AccountError when there is one of this name */
@@ -71,21 +68,25 @@ export async function setPassword(store: Db, name: string, password: string): Pr
 }
 
 /** Whom a name and a password let in; null for nobody. */
-export async function findByPassword({ db }: Db, name: string, password: string): Promise<Holder | null> {
+export async function findByPassword({ db }: Db, name: string, password: string): Promise<Account | null> {
   const row = await db.selectFrom('console_users').selectAll().where('name', '=', name).executeTakeFirst();
   if (!(await isPassword(password, row?.password)) || row === undefined) return null;
-  const role = toRole(row.role);
-  return role && { name: row.name, role };
+  return accountOf(row);
 }
 
-/** A text that differs after every change of the account; undefined when it is gone. */
-export async function accountVersion({ db }: Db, name: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('console_users')
-    .select(['role', 'password'])
-    .where('name', '=', name)
-    .executeTakeFirst();
-  return row && `${row.role} ${row.password}`;
+/** Whether nobody has changed or removed the account since it was read. */
+export async function isCurrent(store: Db, { name, changedAt }: Account): Promise<boolean> {
+  const accounts = await listAccounts(store);
+  return accounts.some((now) => now.name === name && now.changedAt.getTime() === changedAt.getTime());
+}
+
+function accountOf(row: Selectable<Database['console_users']>): Account {
+  return {
+    name: row.name,
+    role: toRole(row.role) ?? 'viewer',
+    createdAt: new Date(row.created_at),
+    changedAt: new Date(row.changed_at),
+  };
 }
 
 async function change(

@@ -106,7 +106,7 @@ export function isSame(given: string, expected: string): boolean {
 async function create({ db }: Db, purpose: string, holder: Holder, ms: number): Promise<string> {
   const secret = randomBytes(32).toString('base64url');
   await db.deleteFrom('console_secrets').where('expires_at', '<', Date.now()).execute();
-  await insert(db, { ...holder, id: hash(secret), purpose }, Date.now() + ms);
+  await insert(db, { name: holder.name, role: holder.role, id: hash(secret), purpose }, Date.now() + ms);
   return secret;
 }
 

@@ -1,15 +1,12 @@
 // The overview: problems first, then today's numbers, what runs and what comes next.
 
-import type { ActorContext } from '../../actors/tables.js';
-import { lookAround, openTasks } from '../../actors/tables.js';
-import { systemClock } from '../../base/clock.js';
+import { type ActorContext, lookAround, openTasks } from '../../actors/tables.js';
+import { channelFigures, localFacts, siteFacts } from '../../alarms/facts.js';
+import { listIncidents } from '../../alarms/incidents.js';
+import { type Finding, localFindings, siteFindings } from '../../alarms/watch.js';
 import { jobsOfDay } from '../../insight/jobs-of-day.js';
-import { siteProblems } from '../../insight/site-health.js';
-import { ruleStory } from '../../insight/why/rule-story.js';
-import { StartOrders } from '../../membership/start-orders.js';
 import { instantOf, wallTime } from '../../recurrence/time/local-time.js';
-import type { JobRule } from '../../rules/rule.js';
-import type { Failure } from '../../runs/job-table.js';
+import type { WorkerRow } from '../../store/schema.js';
 import type { OverviewView } from '../api.js';
 import type { ConsoleContext } from '../context.js';
 import { summariesOf } from '../job-summary.js';
@@ -17,60 +14,72 @@ import { type Route, type RouteRequest, read } from '../router.js';
 
 type Problem = OverviewView['problems'][number];
 
-/** Of each kind of problem, and of each list. */
+/** Of each list. */
 const maxShown = 20;
 const dayMs = 24 * 3_600_000;
 
 export const overviewRoutes: readonly Route[] = [read('api/overview', overview)];
 
 async function overview({ context, actor }: RouteRequest): Promise<OverviewView> {
-  const { site, store, layer } = context;
-  const { db } = store;
+  const { db } = context.store;
+  const { timezone } = context.site.settings;
   const workers = await lookAround(actor);
-  const { jobs } = await openTasks(actor);
-  const now = Math.floor((await store.time?.()) ?? systemClock.now());
-  const [running, failures, ordered] = await Promise.all([
+  const { jobs, rules } = await openTasks(actor);
+  const now = rules.clock.now();
+  const [running, failures] = await Promise.all([
     jobs.running(),
     jobs.failures(new Date(now - dayMs), maxShown),
-    new StartOrders(db, systemClock).list(),
   ]);
-  const { timezone } = site.settings;
   const date = wallTime(new Date(now), timezone).slice(0, 'yyyy-mm-dd'.length);
   const today = instantOf(`${date}T00:00`, timezone)?.getTime() ?? now;
-  const shown = await summariesOf(db, [...running.slice(0, maxShown), ...failures.map(({ last }) => last)]);
-  const summaries = new Map(shown.map((summary) => [summary.id, summary]));
-  const of = ({ id }: { readonly id: number }) => {
-    const summary = summaries.get(id);
-    return summary === undefined ? [] : [summary];
-  };
+  const last = await summariesOf(
+    db,
+    failures.map(({ last }) => last),
+  );
   return {
     problems: [
-      ...siteProblems({ site, workers, ordered, now }).map(({ code, text }) => ({
-        code,
-        text,
-        link: code === 'disk-full' ? null : code === 'log-not-written' ? '/log' : '/workers',
-      })),
-      ...(await pausedRules(context)),
-      ...(await failedRules(context, failures)),
+      ...(await foundProblems(context, workers, now)),
       ...(workers.length === 0 ? [] : await lateRules(actor, now, new Set(running.map((job) => job.ruleId)))),
-      ...(await fullChannels(layer)),
     ],
     // A run of yesterday may still go on.
     today: { ...(await jobsOfDay(db, today)), running: running.length },
-    running: running.slice(0, maxShown).flatMap(of),
-    failures: failures.flatMap(({ times, last }) => of(last).map((last) => ({ times, last }))),
+    running: await summariesOf(db, running.slice(0, maxShown)),
+    failures: last.map((summary, index) => ({ times: failures[index]?.times ?? 1, last: summary })),
     next: await nextRules(context),
     workers: workers.length,
   };
 }
 
-const endings: Readonly<Record<string, string>> = {
-  failed: 'failed',
-  timeout: 'reached its timeout',
-  lost: 'was lost',
-};
+/** What is an alarm, and rules that a failure has paused. */
+async function foundProblems(
+  context: ConsoleContext,
+  workers: readonly WorkerRow[],
+  now: number,
+): Promise<Problem[]> {
+  const { site, layer, store } = context;
+  const channels = await channelFigures(site, layer);
+  const facts = await siteFacts({ site, db: store.db, clock: { now: () => now }, workers, channels });
+  const paused = await pausedRules(context);
+  const links = new Set(paused.map(({ link }) => link));
+  const found = [...siteFindings(facts), ...localFindings(await localFacts(site))]
+    .map((finding) => ({ code: finding.kind, text: finding.text, link: linkOf(finding) }))
+    .filter(({ link }) => !links.has(link));
+  const isAway = channels === null && layer.extensions.has('stats');
+  const away = { code: 'layer', text: 'the channel layer does not answer', link: '/channels' };
+  const gaps = (await listIncidents(store.db, now, now))
+    .filter(({ kind }) => kind === 'log-gap')
+    .map(({ kind, text }) => ({ code: kind, text, link: '/log' }));
+  return [...(isAway ? [away] : []), ...found.slice(0, 5 * maxShown), ...paused, ...gaps];
+}
 
-/** Rules that a failure has paused, however long ago: they do not run until they are resumed or a worker starts. */
+function linkOf({ kind, rule }: Finding): string | null {
+  if (rule !== undefined) return `/rules/${rule}`;
+  if (kind === 'channel-full') return '/channels';
+  if (kind === 'log-not-written') return '/log';
+  return /^(disk|spool)-/.test(kind) ? null : '/workers';
+}
+
+/** They do not run until they are resumed or a worker starts, however long ago they failed. */
 async function pausedRules({ store: { db } }: ConsoleContext): Promise<Problem[]> {
   const rows = await db
     .selectFrom('job_rules')
@@ -82,45 +91,19 @@ async function pausedRules({ store: { db } }: ConsoleContext): Promise<Problem[]
     .execute();
   return rows.map(({ id, procedure, cancelled_reason }) => ({
     code: 'paused',
-    text: `rule ${id}, ${procedure}, is paused until it is resumed or a worker starts; ${headline(cancelled_reason ?? '')}`,
+    text: `rule ${id}, ${procedure}, is paused until it is resumed or a worker starts; ${cancelled_reason?.split('\n', 1)[0]?.slice(0, 200)}`,
     link: `/rules/${id}`,
   }));
 }
 
-/** Rules that have failed, and not succeeded since. One that is paused is a problem of its own. */
-async function failedRules(
-  { store: { db } }: ConsoleContext,
-  failures: readonly Failure[],
-): Promise<Problem[]> {
-  const problems = await Promise.all(
-    failures.map(async ({ times, last: { id, ruleId, status, message, procedure } }) => {
-      const later = db.selectFrom('jobs').select('id').where('rule_id', '=', ruleId).where('id', '>', id);
-      const good = await later.where('status', '=', 'done').limit(1).executeTakeFirst();
-      const rule = db.selectFrom('job_rules').select('id').where('id', '=', ruleId);
-      const paused = await rule.where('cancelled_by', '=', 'failure').executeTakeFirst();
-      if (good !== undefined || paused !== undefined) return [];
-      const runs = times === 1 ? 'a run' : `${times} runs in 24 hours did not succeed; the last`;
-      const end = endings[status] ?? `ended as ${status}`;
-      const text = `rule ${ruleId}, ${procedure}: ${runs} ${end}: ${headline(message)}`;
-      return [{ code: status, text, link: `/runs/${id}` }];
-    }),
-  );
-  return problems.flat();
-}
-
-function headline(message: string): string {
-  return (message.split('\n', 1)[0] ?? '').slice(0, 200);
-}
-
 /** A poll, and the start of a run, take less. */
 const lateMs = 30_000;
-/** Of how many late rules the reasons are told. */
-const maxExplained = 3;
 
+/** The page of a rule says why it is late. */
 async function lateRules(actor: ActorContext, now: number, running: ReadonlySet<number>): Promise<Problem[]> {
   const rows = await actor.store.db
     .selectFrom('job_rules')
-    .select('id')
+    .selectAll()
     .where('next_due_at', '<', now - lateMs)
     .where('cancelled_at', 'is', null)
     .where('removed_at', 'is', null)
@@ -128,44 +111,14 @@ async function lateRules(actor: ActorContext, now: number, running: ReadonlySet<
     .limit(maxShown)
     .execute();
   const { rules } = await openTasks(actor);
-  const late: JobRule[] = [];
-  for (const { id } of rows) {
-    // The next run of a rule that runs waits for its end, as its policy says.
-    if (running.has(id)) continue;
-    const rule = await rules.get(id);
-    const dueAt = rule.nextDueAt?.getTime() ?? now;
-    if (dueAt + rule.jitterOf(dueAt) < now - lateMs) late.push(rule);
-  }
-  return await Promise.all(
-    late.map(async (rule, index) => {
-      const link = `/rules/${rule.id}`;
-      if (index >= maxExplained) return { code: 'late', text: `${rule} is late`, link };
-      const { outlook } = await ruleStory(actor, rule.id, { limit: 1, now: new Date(now) });
-      const why = [outlook.overdue, ...outlook.blockers.map(({ sentence }) => sentence)];
-      return {
-        code: 'late',
-        text: `${rule} is late: ${why.filter((text) => text !== null).join('; ')}`,
-        link,
-      };
-    }),
-  );
-}
-
-async function fullChannels(layer: ConsoleContext['layer']): Promise<Problem[]> {
-  if (!layer.extensions.has('stats')) return [];
-  try {
-    const { channels } = await layer.stats();
-    return channels
-      .filter(({ depth, capacity }) => depth >= capacity)
-      .map(({ channel, depth }) => ({
-        code: 'full',
-        text: `the channel ${channel} is full: ${depth} messages wait`,
-        link: '/channels',
-      }));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return [{ code: 'layer', text: `the channel layer does not answer: ${why}`, link: '/channels' }];
-  }
+  return rows
+    .map((row) => rules.parse(row))
+    .filter((rule) => {
+      const dueAt = rule.nextDueAt?.getTime() ?? now;
+      // The next run of a rule that runs waits for its end, as its policy says.
+      return !running.has(rule.id) && dueAt + rule.jitterOf(dueAt) < now - lateMs;
+    })
+    .map((rule) => ({ code: 'late', text: `${rule} is late`, link: `/rules/${rule.id}` }));
 }
 
 async function nextRules({ store: { db } }: ConsoleContext): Promise<OverviewView['next']> {

@@ -10,7 +10,7 @@ import { changesText } from '../../rules/changes/field-changes.js';
 import { changesOf } from '../../rules/changes/parse-changes.js';
 import type { Database } from '../../store/schema.js';
 import type { BulkResult, Page, Requested, Role, RuleSummary } from '../api.js';
-import { answerOf, badRequest } from '../errors.js';
+import { badRequest, refusalOf } from '../errors.js';
 import {
   type AuditNote,
   bodyOf,
@@ -160,7 +160,7 @@ async function bulk(request: RouteRequest, note: (note: AuditNote) => void): Pro
     try {
       await one(id);
     } catch (error) {
-      failed.push({ id, message: answerOf(error).message });
+      failed.push({ id, message: refusalOf(error).message });
     }
   }
   await tellWorkers(actor);

@@ -3,14 +3,12 @@
 import { orderWorker } from '../../actors/order-worker.js';
 import { Workers } from '../../actors/tables.js';
 import { isSuspended } from '../../base/process-owner.js';
+import { staleMs } from '../../insight/listener-text.js';
 import { parseHealth, type WorkerHealth } from '../../membership/worker-health.js';
 import { workerActions } from '../../membership/worker-orders.js';
 import type { WorkerRow } from '../../store/schema.js';
 import type { WorkerView } from '../api.js';
 import { change, type Route, read } from '../router.js';
-
-/** A worker beats every few seconds. */
-const silentAfterMs = 30_000;
 
 export const workersRoutes: readonly Route[] = [
   read('api/workers', async ({ actor }) => {
@@ -46,17 +44,13 @@ function workerView(row: WorkerRow, now: number): WorkerView {
     maxJobs: row.max_jobs,
     memoryBytes: health?.memoryBytes ?? null,
     loopLagMs: health?.loopLagMs ?? null,
-    listeners: (health?.listeners ?? []).map(({ channel, state, lastError }) => ({
-      channel,
-      state,
-      lastError,
-    })),
+    listeners: health?.listeners ?? [],
   };
 }
 
 function stateOf(row: WorkerRow, health: WorkerHealth | null, now: number): WorkerView['state'] {
   if (isSuspended({ host: row.host, pid: row.pid, start: row.pid_start })) return 'suspended';
-  if (now - row.heartbeat_at > silentAfterMs) return 'silent';
+  if (now - row.heartbeat_at > staleMs) return 'silent';
   if (row.stop_reason !== null || health?.isDraining) return 'draining';
   if (health?.listeners.some(({ state }) => state === 'deaf')) return 'deaf';
   return health?.tasks === 'paused' ? 'paused' : 'alive';
