@@ -1,9 +1,9 @@
 // The overview: problems first, then today's numbers, what runs and what comes next.
 
 import { type ActorContext, lookAround, openTasks } from '../../actors/tables.js';
-import { channelFigures, localFacts, siteFacts } from '../../alarms/facts.js';
+import { channelFigures, localFindings, siteFindings } from '../../alarms/findings.js';
 import { listIncidents } from '../../alarms/incidents.js';
-import { type Finding, localFindings, siteFindings } from '../../alarms/watch.js';
+import type { Finding } from '../../alarms/kinds.js';
 import { jobsOfDay } from '../../insight/jobs-of-day.js';
 import { instantOf, wallTime } from '../../recurrence/time/local-time.js';
 import type { WorkerRow } from '../../store/schema.js';
@@ -58,10 +58,13 @@ async function foundProblems(
 ): Promise<Problem[]> {
   const { site, layer, store } = context;
   const channels = await channelFigures(site, layer);
-  const facts = await siteFacts({ site, db: store.db, clock: { now: () => now }, workers, channels });
+  const clock = { now: () => now };
   const paused = await pausedRules(context);
   const links = new Set(paused.map(({ link }) => link));
-  const found = [...siteFindings(facts), ...localFindings(await localFacts(site))]
+  const found = [
+    ...(await siteFindings({ site, db: store.db, clock, workers, channels })),
+    ...localFindings(site),
+  ]
     .map((finding) => ({ code: finding.kind, text: finding.text, link: linkOf(finding) }))
     .filter(({ link }) => !links.has(link));
   const isAway = channels === null && layer.extensions.has('stats');
