@@ -131,9 +131,9 @@ export class LiveSite {
    * Starts a process of the application.
    *
    * @param count how many records it logs; without end when left out
-   * @param burst how many at once; by default so many that the whole process is busy with it
+   * @param burst how many at once; with 20 the whole process is busy with it
    */
-  startApplication(name: string, { count = Number.POSITIVE_INFINITY, burst = 20 } = {}): Program {
+  startApplication(name: string, { count = Number.POSITIVE_INFINITY, burst = 2 } = {}): Program {
     return Program.start(this.#t, this.path('application.mjs'), [name, String(count), String(burst)]);
   }
 
