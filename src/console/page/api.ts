@@ -1,6 +1,6 @@
 // Calls the server's JSON API.
 
-import type { SessionView, SignIn } from '../api.js';
+import type { ErrorBody, Requested, SessionView, SignIn } from '../api.js';
 import { parseJson, writeJson } from './json.js';
 import { prefix } from './router.js';
 import { session } from './session.js';
@@ -31,6 +31,11 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 /** Changes something. A bigint in the body is written as an integer. */
 export async function post<T>(path: string, body: unknown = {}): Promise<T> {
   return (await call('POST', path, writeJson(body))) as T;
+}
+
+/** Asks for a change, and returns what came of it as a sentence. */
+export async function request(path: string, body?: unknown): Promise<string> {
+  return (await post<Requested>(path, body)).text;
 }
 
 /** Finds out who is signed in. */
@@ -65,24 +70,17 @@ async function call(method: string, path: string, body?: string, signal?: AbortS
 
 function readBody(text: string): unknown {
   try {
-    return text === '' ? null : parseJson(text);
+    return parseJson(text);
   } catch {
     return null;
   }
 }
 
 function errorOf(status: number, data: unknown): ApiError {
-  const { code, message } = (data as { error?: { code?: string; message?: string } } | null)?.error ?? {};
-  return new ApiError(
-    code ?? 'UNKNOWN',
-    status,
-    asSentence(message ?? `the server answered with status ${status}`),
-  );
-}
-
-function asSentence(text: string): string {
-  const upper = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+  const { code = 'UNKNOWN', message = `the server answered with status ${status}` } =
+    (data as Partial<ErrorBody> | null)?.error ?? ({} as Partial<ErrorBody['error']>);
+  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
+  return new ApiError(code, status, /[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
 }
 
 /** What went wrong, as a sentence. */

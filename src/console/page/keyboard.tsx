@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import { shownPages } from './page-list.js';
 import { Dialog } from './parts/dialog.js';
+import { Facts } from './parts/page.js';
 import { navigate } from './router.js';
 
 const isHelpOpen = signal(false);
@@ -14,12 +15,10 @@ export function startKeyboard(): void {
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
     const { target } = event;
-    if (!(target instanceof Element) || document.querySelector('dialog[open]') !== null) return;
-    if (target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') !== null) {
-      if (event.key === 'Escape' && target instanceof HTMLElement) target.blur();
-      return;
-    }
-    if (press(event.key)) event.preventDefault();
+    if (!(target instanceof HTMLElement) || document.querySelector('dialog[open]') !== null) return;
+    if (target.matches('input:not([type=checkbox]), textarea, select')) {
+      if (event.key === 'Escape') target.blur();
+    } else if (press(event.key)) event.preventDefault();
   });
 }
 
@@ -32,35 +31,30 @@ function press(key: string): boolean {
   if (key === 'j') return move(1);
   if (key === 'k') return move(-1);
   if (key === 'Enter') return openRow();
-  if (key === '?') isHelpOpen.value = true;
+  if (key === '?') showKeys(true);
   return key === '?' || key === 'g';
 }
 
 function goTo(key: string): boolean {
   const page = shownPages().find((page) => page.key === key);
-  if (page !== undefined) navigate(page.pattern);
+  if (page !== undefined) navigate(page.path);
   return page !== undefined;
 }
 
 function move(step: number): boolean {
   const rows = [...document.querySelectorAll('[data-row]')];
-  const current = currentRow();
+  const current = document.activeElement?.closest('[data-row]') ?? null;
   if (current !== null) return focus(rows[rows.indexOf(current) + step] ?? current);
   // Rows above the screen are rendered too.
   return focus(rows.find((row) => row.getBoundingClientRect().top >= 0) ?? null);
 }
 
-function currentRow(): Element | null {
-  return document.activeElement?.closest('[data-row]') ?? null;
-}
-
 /** Only when the row itself has the focus: a link or button in it does its own. */
 function openRow(): boolean {
-  const row = currentRow();
-  if (row === null || row !== document.activeElement) return false;
-  const link = row.querySelector('a');
-  link?.click();
-  return link !== null;
+  const link = document.activeElement?.matches('[data-row]') && document.activeElement.querySelector('a');
+  if (!link) return false;
+  link.click();
+  return true;
 }
 
 function focus(element: Element | null): boolean {
@@ -68,6 +62,11 @@ function focus(element: Element | null): boolean {
   element.focus();
   element.scrollIntoView({ block: 'nearest' });
   return true;
+}
+
+/** Opens or closes the list of keys. */
+export function showKeys(isOpen: boolean): void {
+  isHelpOpen.value = isOpen;
 }
 
 /** The list of keys, while it is open. */
@@ -84,27 +83,8 @@ export function KeyboardHelp() {
     ['?', 'this list'],
   ];
   return (
-    <Dialog
-      title="Keys"
-      onClose={() => {
-        isHelpOpen.value = false;
-      }}
-    >
-      <dl class="keys">
-        {keys.map(([key, text]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </div>
-        ))}
-      </dl>
+    <Dialog title="Keys" onClose={() => showKeys(false)}>
+      <Facts facts={keys.map(([key, text]) => [<kbd key={key}>{key}</kbd>, text])} />
     </Dialog>
   );
-}
-
-/** Opens the list of keys. */
-export function showKeys(): void {
-  isHelpOpen.value = true;
 }

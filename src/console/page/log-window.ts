@@ -2,7 +2,8 @@
 
 import { signal } from '@preact/signals';
 import type { LogEvent, LogLine, LogPage } from '../api.js';
-import { ApiError, get, messageOf } from './api.js';
+import { get } from './api.js';
+import { Live } from './live.js';
 import { onLog } from './stream.js';
 
 /** Lines that were left out, because there were too many. */
@@ -14,32 +15,23 @@ export interface Omitted {
 
 export type LogItem = LogLine | Omitted;
 
-/** Neighbouring items that are drawn together. */
-export interface LogBlock {
-  readonly key: number;
-  readonly items: readonly LogItem[];
-}
-
-const blockItems = 100;
-/** What a page holds at most. */
-const maxItems = 5000;
-const maxLength = 8 * 1024 ** 2;
+/** What a page holds at most: more than a burst of lines, so that none is gone before it was seen. */
+const maxItems = 1500;
 const pageLines = 300;
-const retryMs = 2000;
 
-export class LogWindow {
-  readonly blocks = signal<readonly LogBlock[]>([]);
+export class LogWindow extends Live {
+  readonly items = signal<readonly LogItem[]>([]);
   readonly isLoaded = signal(false);
   /** Whether new lines are added as they come. */
   readonly isFollowing = signal(false);
-  readonly error = signal<string | null>(null);
   readonly #filter: string;
-  readonly #ended = new AbortController();
+  /** What to load: the lines around a position, those before or behind the window, or the end of the log. */
+  #wanted: 'around' | 'earlier' | 'later' | 'end' | null;
+  readonly #line: string;
   #before: string | null = null;
   #after: string | null = null;
   #isEnd = false;
-  #isLoading = false;
-  #nextKey = 0;
+  #omissions = 0;
   #unfollow = (): void => undefined;
 
   /**
@@ -47,10 +39,10 @@ export class LogWindow {
    * @param line the id of a line to show with its surroundings; empty for the end of the log
    */
   constructor(filter: string, line: string) {
+    super([]);
     this.#filter = filter;
-    const around = new URLSearchParams({ id: line, lines: String(pageLines / 2) });
-    if (line === '') this.toEnd();
-    else void this.#load(`log/around?${around}`, (page) => this.#begin(page));
+    this.#line = line;
+    this.#wanted = line === '' ? 'end' : 'around';
   }
 
   get hasEarlier(): boolean {
@@ -61,27 +53,19 @@ export class LogWindow {
     return !this.#isEnd && this.#after !== null;
   }
 
-  /** Ends all loading. */
-  close(): void {
-    this.#ended.abort();
-    this.pause();
+  override start(): () => void {
+    const stop = super.start();
+    return () => {
+      stop();
+      this.pause();
+    };
   }
 
   /** Follows the end of the log, if the window has reached it. */
   follow(): void {
-    if (this.isFollowing.peek() || !this.#isEnd || this.#ended.signal.aborted) return;
+    if (this.isFollowing.peek() || !this.#isEnd) return;
     this.isFollowing.value = true;
     this.#unfollow = onLog(this.#filter, this.#after ?? '', (event, id) => this.#add(event, id));
-  }
-
-  /** Moves the window to the end of the log, and follows it. */
-  toEnd(): void {
-    if (this.isLoaded.peek() && !this.hasLater) this.follow();
-    else
-      void this.#load(`log?limit=${pageLines}&${this.#filter}`, (page) => {
-        this.#begin(page);
-        this.follow();
-      });
   }
 
   /** New lines stay on the server until {@link follow}. */
@@ -91,103 +75,73 @@ export class LogWindow {
     this.#unfollow = () => undefined;
   }
 
+  /** Moves the window to the end of the log, and follows it. */
+  toEnd(): void {
+    if (this.isLoaded.peek() && !this.hasLater) this.follow();
+    else this.#want('end');
+  }
+
   loadEarlier(): void {
-    if (this.#before === null) return;
-    void this.#load(`log?limit=${pageLines}&before=${this.#before}&${this.#filter}`, (page) => {
-      this.#before = page.before;
-      this.#show([...this.#blocksOf(page.lines), ...this.blocks.peek()], 'end');
-    });
+    if (this.hasEarlier) this.#want('earlier');
   }
 
   loadLater(): void {
-    if (!this.hasLater) return;
-    void this.#load(`log?limit=${pageLines}&after=${this.#after}&${this.#filter}`, (page) => {
-      this.#moveEnd(page);
-      this.#append(page.lines);
-    });
+    if (this.hasLater) this.#want('later');
   }
 
-  #begin(page: LogPage): void {
+  #want(wanted: 'earlier' | 'later' | 'end'): void {
+    // Whoever scrolls on asks again.
+    if (this.#wanted !== null && wanted !== 'end') return;
+    this.#wanted = wanted;
+    this.loadMore();
+  }
+
+  protected override async load(abort: AbortSignal): Promise<void> {
+    const wanted = this.#wanted;
+    if (wanted === null) return;
+    const query = new URLSearchParams(this.#filter);
+    query.set('limit', String(pageLines));
+    if (wanted === 'earlier') query.set('before', this.#before ?? '');
+    if (wanted === 'later') query.set('after', this.#after ?? '');
+    const around = new URLSearchParams({ id: this.#line, lines: String(pageLines / 2) });
+    const page = await get<LogPage>(wanted === 'around' ? `log/around?${around}` : `log?${query}`, abort);
+    if (abort.aborted) return;
+    if (this.#wanted === wanted) this.#wanted = null;
+    if (wanted !== 'later') this.#before = page.before;
+    if (wanted !== 'earlier') this.#moveEnd(page);
+    if (wanted === 'earlier') this.#prepend(page.lines);
+    else if (wanted === 'later') this.#append(page.lines);
+    else this.items.value = page.lines;
     this.isLoaded.value = true;
-    this.#before = page.before;
-    this.#moveEnd(page);
-    this.blocks.value = this.#blocksOf(page.lines);
+    if (wanted === 'end') this.follow();
   }
 
-  #moveEnd({ after, isEnd }: LogPage): void {
+  #moveEnd({ after, isEnd }: Pick<LogPage, 'after' | 'isEnd'>): void {
     this.#after = after;
     this.#isEnd = isEnd;
   }
 
   #add({ lines, omitted }: LogEvent, id: string): void {
     this.#after = id;
-    const isCut = omitted === null || omitted > 0;
-    this.#append([...(isCut ? [{ id: `${id}-${this.#nextKey}`, omitted }] : []), ...lines]);
+    this.#append(omitted === 0 ? lines : [{ id: `${id}-${this.#omissions++}`, omitted }, ...lines]);
   }
 
   #append(items: readonly LogItem[]): void {
-    if (items.length === 0) return;
-    const blocks = this.blocks.peek();
-    const last = blocks.at(-1);
-    const room = last === undefined ? 0 : blockItems - last.items.length;
-    const filled =
-      last === undefined || room <= 0
-        ? blocks
-        : [...blocks.slice(0, -1), { key: last.key, items: [...last.items, ...items.slice(0, room)] }];
-    this.#show([...filled, ...this.#blocksOf(items.slice(Math.max(0, room)))], 'begin');
+    const all = [...this.items.peek(), ...items];
+    const kept = all.slice(-maxItems);
+    if (kept.length < all.length) this.#before = lineOf(kept)?.id ?? this.#before;
+    this.items.value = kept;
   }
 
-  #blocksOf(items: readonly LogItem[]): LogBlock[] {
-    return Array.from({ length: Math.ceil(items.length / blockItems) }, (_, index) => ({
-      key: this.#nextKey++,
-      items: items.slice(index * blockItems, (index + 1) * blockItems),
-    }));
-  }
-
-  /** Shows the blocks without those at the begin or the end that are too many. */
-  #show(blocks: readonly LogBlock[], side: 'begin' | 'end'): void {
-    const kept = [...blocks];
-    let [count, length] = [0, 0];
-    for (const { items } of kept) {
-      count += items.length;
-      length += lengthOf(items);
-    }
-    while (kept.length > 1 && (count > maxItems || length > maxLength)) {
-      const dropped = side === 'begin' ? kept.shift() : kept.pop();
-      const next = side === 'begin' ? kept[0]?.items : dropped?.items;
-      const line = next?.find((item) => 'text' in item);
-      if (dropped === undefined || line === undefined) break;
-      count -= dropped.items.length;
-      length -= lengthOf(dropped.items);
-      if (side === 'begin') this.#before = line.id;
-      else {
-        this.#after = line.id;
-        this.#isEnd = false;
-      }
-    }
-    this.blocks.value = kept;
-  }
-
-  async #load(path: string, use: (page: LogPage) => void): Promise<void> {
-    if (this.#isLoading) return;
-    this.#isLoading = true;
-    const { signal } = this.#ended;
-    try {
-      const page = await get<LogPage>(path, signal);
-      this.#isLoading = false;
-      if (signal.aborted) return;
-      this.error.value = null;
-      use(page);
-    } catch (error) {
-      this.#isLoading = false;
-      if (signal.aborted) return;
-      this.error.value = messageOf(error);
-      if (error instanceof ApiError && error.isTemporary)
-        setTimeout(() => signal.aborted || void this.#load(path, use), retryMs);
-    }
+  #prepend(items: readonly LogItem[]): void {
+    const all = [...items, ...this.items.peek()];
+    const dropped = lineOf(all.slice(maxItems));
+    if (dropped !== undefined) this.#moveEnd({ after: dropped.id, isEnd: false });
+    this.items.value = all.slice(0, maxItems);
   }
 }
 
-function lengthOf(items: readonly LogItem[]): number {
-  return items.reduce((sum, item) => sum + ('text' in item ? item.text.length : 0), 0);
+/** The first line. */
+function lineOf(items: readonly LogItem[]): LogLine | undefined {
+  return items.find((item) => 'text' in item);
 }

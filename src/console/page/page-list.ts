@@ -3,28 +3,28 @@
 import type { ComponentType } from 'preact';
 import { session } from './session.js';
 
-export interface PageEntry {
-  /** A path such as `/rules/:id`. */
-  readonly pattern: string;
+interface PageEntry {
+  /** The page of one thing has an id behind it. */
+  readonly path: string;
   readonly name: string;
   /** Goes there after `g`. Pages without a key are not in the navigation. */
   readonly key: string;
   readonly load: () => Promise<PageComponent>;
 }
 
-/** `id` is that of the path; empty without one. */
+/** `id` is that of the address; empty without one. */
 export type PageComponent = ComponentType<{ readonly id: string }>;
 
-function page(pattern: string, name: string, key: string, load: PageEntry['load']): PageEntry {
-  return { pattern, name, key, load };
+function page(path: string, name: string, key: string, load: PageEntry['load']): PageEntry {
+  return { path, name, key, load };
 }
 
-export const pages: readonly PageEntry[] = [
+const pages: readonly PageEntry[] = [
   page('/', 'Overview', 'o', async () => (await import('./pages/overview.js')).OverviewPage),
   page('/rules', 'Rules', 'r', async () => (await import('./pages/rules.js')).RulesPage),
-  page('/rules/:id', 'Rule', '', async () => (await import('./pages/rule.js')).RulePage),
+  page('/rules/', 'Rule', '', async () => (await import('./pages/rule.js')).RulePage),
   page('/runs', 'Runs', 'u', async () => (await import('./pages/runs.js')).RunsPage),
-  page('/runs/:id', 'Run', '', async () => (await import('./pages/run.js')).RunPage),
+  page('/runs/', 'Run', '', async () => (await import('./pages/run.js')).RunPage),
   page('/log', 'Log', 'l', async () => (await import('./pages/log.js')).LogPage),
   page('/channels', 'Channels', 'c', async () => (await import('./pages/channels.js')).ChannelsPage),
   page('/sockets', 'Sockets', 's', async () => (await import('./pages/sockets.js')).SocketsPage),
@@ -33,8 +33,17 @@ export const pages: readonly PageEntry[] = [
   page('/audit', 'Audit', 'a', async () => (await import('./pages/audit.js')).AuditPage),
 ];
 
+const notFound = page('', '', '', async () => (await import('./pages/not-found.js')).NotFoundPage);
+
+/** The page of an address such as `/rules/3`. */
+export function findPage(address: string): { readonly entry: PageEntry; readonly id: string } {
+  const [, list, id = ''] = /^(\/\w*)(?:\/(\d+)?)?$/.exec(address) ?? [];
+  const path = id === '' ? list : `${list}/`;
+  return { entry: pages.find((page) => page.path === path) ?? notFound, id };
+}
+
 /** The pages of the navigation. A site without the shipped procedures has no mails. */
 export function shownPages(): readonly PageEntry[] {
   const hasOutbox = session.value?.hasOutbox ?? false;
-  return pages.filter(({ key, pattern }) => key !== '' && (hasOutbox || pattern !== '/outbox'));
+  return pages.filter(({ key, path }) => key !== '' && (hasOutbox || path !== '/outbox'));
 }

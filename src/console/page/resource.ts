@@ -1,20 +1,24 @@
 // Data of one API call that stays current while a component shows it.
 
-import { type Signal, signal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { signal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Topic } from '../api.js';
 import { get } from './api.js';
-import { Refresher } from './refresher.js';
+import { Live, useLive } from './live.js';
 
-export interface Resource<T> {
+export class Resource<T> extends Live {
   /** The last data that came, also after a failure; undefined before the first. */
-  readonly data: Signal<T | undefined>;
-  /** Why the last load failed, as a sentence. */
-  readonly error: Signal<string | null>;
-  /** When the data came, in ms since 1970. */
-  readonly loadedAt: Signal<number | null>;
-  /** Loads it again. */
-  readonly reload: () => void;
+  readonly data = signal<T | undefined>(undefined);
+  readonly path: string;
+
+  constructor(path: string, topics: readonly Topic[]) {
+    super(topics);
+    this.path = path;
+  }
+
+  override async load(abort: AbortSignal): Promise<void> {
+    this.data.value = await get<T>(this.path, abort);
+  }
 }
 
 /**
@@ -22,34 +26,13 @@ export interface Resource<T> {
  * new data comes.
  */
 export function useResource<T>(path: string, topics: readonly Topic[] = []): Resource<T> {
-  const [base] = path.split('?');
-  // Another path is another thing, whose data must not be mixed.
-  const state = useMemo(() => new ResourceState<T>(), [base]);
-  const topicList = topics.join();
-  useEffect(() => state.follow(path, topicList), [state, path, topicList]);
-  return state;
-}
-
-class ResourceState<T> implements Resource<T> {
-  readonly data = signal<T | undefined>(undefined);
-  readonly error = signal<string | null>(null);
-  readonly loadedAt = signal<number | null>(null);
-  #refresher: Refresher | undefined;
-
-  readonly reload = (): void => this.#refresher?.request();
-
-  follow(path: string, topicList: string): () => void {
-    const refresher = new Refresher({
-      topics: topicList === '' ? [] : (topicList.split(',') as Topic[]),
-      load: async (abort) => {
-        this.data.value = await get<T>(path, abort);
-        this.loadedAt.value = Date.now();
-      },
-      onError: (message) => {
-        this.error.value = message;
-      },
-    });
-    this.#refresher = refresher;
-    return () => refresher.stop();
-  }
+  const shown = useRef<Resource<T> | null>(null);
+  const make = () => {
+    const resource = new Resource<T>(path, topics);
+    const { path: oldPath = '', data } = shown.current ?? {};
+    if (oldPath.split('?')[0] === path.split('?')[0]) resource.data.value = data?.peek();
+    return resource;
+  };
+  shown.current = useLive(make, `${path} ${topics}`);
+  return shown.current;
 }

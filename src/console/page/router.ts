@@ -52,33 +52,8 @@ export function setQuery(changes: Readonly<Record<string, string | null>>): void
 /** What the query of an API call needs of the page's own query: `?text=mail&state=paused`. */
 export function pickQuery(names: readonly string[]): string {
   const { query } = address.value;
-  const picked = names.flatMap((name) => {
-    const value = query.get(name);
-    return value === null ? [] : [[name, value]];
-  });
+  const picked = [...query].filter(([name]) => names.includes(name)).sort();
   return picked.length === 0 ? '' : `?${new URLSearchParams(picked)}`;
-}
-
-/** The parameters of a path that matches a pattern such as `/rules/:id`; null when it does not. */
-export function matchPath(pattern: string, path: string): Readonly<Record<string, string>> | null {
-  const wanted = pattern.split('/');
-  const found = path.replace(/(.)\/$/, '$1').split('/');
-  if (wanted.length !== found.length) return null;
-  const parameters: Record<string, string> = {};
-  for (const [index, part] of wanted.entries()) {
-    const value = found[index] ?? '';
-    if (part.startsWith(':')) parameters[part.slice(1)] = decode(value);
-    else if (part !== value) return null;
-  }
-  return parameters;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** Follows the browser's buttons, and links of the console without loading the page again. */

@@ -1,21 +1,19 @@
 // What surrounds every page: navigation, the state of the connection, theme, the user.
 
 import { signal } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
-import { announceError } from './announce.js';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, loadSession, messageOf, post, signIn } from './api.js';
 import { KeyboardHelp, showKeys } from './keyboard.js';
-import { type PageComponent, type PageEntry, pages, shownPages } from './page-list.js';
-import { NotFoundPage } from './pages/not-found.js';
+import { findPage, type PageComponent, shownPages } from './page-list.js';
 import { SignInPage } from './pages/sign-in.js';
-import { Confirmation } from './parts/dialog.js';
 import { Link } from './parts/link.js';
 import { Page } from './parts/page.js';
 import { formatSite } from './parts/time.js';
-import { Toasts } from './parts/toasts.js';
-import { address, href, matchPath } from './router.js';
+import { announceError, Toasts } from './parts/toasts.js';
+import { useResource } from './resource.js';
+import { address } from './router.js';
 import { session } from './session.js';
-import { clearStale, markStale, stale } from './stale.js';
+import { stale } from './stale.js';
 import { theme, themes } from './theme.js';
 
 /** Whether the menu is open, on narrow screens. */
@@ -26,7 +24,6 @@ export function Shell() {
   return (
     <>
       {session.value === null ? <SignInPage /> : <SignedIn />}
-      <Confirmation />
       <Toasts />
     </>
   );
@@ -86,10 +83,10 @@ function TopBar() {
             ))}
           </select>
         </label>
-        <button type="button" onClick={showKeys}>
+        <button type="button" onClick={() => showKeys(true)}>
           Keys
         </button>
-        <button type="button" onClick={signOut}>
+        <button type="button" onClick={() => signOut().catch(announceError)}>
           Sign out
         </button>
       </div>
@@ -98,12 +95,8 @@ function TopBar() {
 }
 
 async function signOut(): Promise<void> {
-  try {
-    await post('sign-out');
-    session.value = null;
-  } catch (error) {
-    announceError(error);
-  }
+  await post('sign-out');
+  session.value = null;
 }
 
 /** Always there, so that screen readers notice when it changes. */
@@ -118,93 +111,47 @@ function Connection() {
 }
 
 function Navigation() {
-  const { path } = address.value;
+  const current = `/${address.value.path.split('/')[1]}`;
   return (
     <nav id="navigation" aria-label="Pages" class={isMenuOpen.value ? 'navigation is-open' : 'navigation'}>
       <ul>
-        {shownPages().map(({ pattern, name, key }) => {
-          const isCurrent = pattern === '/' ? path === '/' : `${path}/`.startsWith(`${pattern}/`);
-          return (
-            <li key={pattern}>
-              <Link to={pattern} title={`g ${key}`} current={isCurrent ? 'page' : undefined}>
-                {name}
-              </Link>
-            </li>
-          );
-        })}
+        {shownPages().map(({ path, name, key }) => (
+          <li key={path}>
+            <Link to={path} title={`g ${key}`} current={path === current ? 'page' : undefined}>
+              {name}
+            </Link>
+          </li>
+        ))}
       </ul>
     </nav>
   );
 }
 
-interface Match {
-  readonly entry: PageEntry;
-  readonly id: string;
-}
-
-function matchPage(path: string): Match | null {
-  for (const entry of pages) {
-    const parameters = matchPath(entry.pattern, path);
-    if (parameters !== null) return { entry, id: parameters.id ?? '' };
-  }
-  return null;
-}
-
-interface LoadedPage {
-  readonly entry: PageEntry;
-  /** Null when it could not be loaded. */
-  readonly view: PageComponent | null;
-  readonly error: string;
-}
-
 /** The page of the address. The one before stays until its module is there. */
 function CurrentPage() {
-  const match = matchPage(address.value.path);
-  const entry = match?.entry;
-  const [loaded, setLoaded] = useState<LoadedPage>();
+  const { path } = address.value;
+  const { entry, id } = findPage(path);
+  const [loaded, setLoaded] = useState<{ readonly entry: typeof entry; readonly View: PageComponent }>();
   useEffect(() => {
     isMenuOpen.value = false;
-    if (entry === undefined) return undefined;
     let isCurrent = true;
-    const set = (view: PageComponent | null, error: string) => {
-      if (isCurrent) setLoaded({ entry, view, error });
-    };
-    entry.load().then(
-      (view) => set(view, ''),
-      (error: unknown) => set(null, messageOf(error)),
-    );
+    const show = (View: PageComponent) => isCurrent && setLoaded({ entry, View });
+    entry.load().then(show, (error: unknown) => show(() => <BrokenPage error={messageOf(error)} />));
     return () => {
       isCurrent = false;
     };
   }, [entry]);
-  if (match === null) return <NotFoundPage />;
-  if (loaded === undefined || loaded.entry !== entry) return null;
-  if (loaded.view === null) return <BrokenPage error={loaded.error} />;
-  return <loaded.view key={address.value.path} id={match.id} />;
+  return loaded?.entry === entry ? <loaded.View key={path} id={id} /> : null;
 }
 
-/** Loads the console again when its server was away and answers. */
-function reloadWhenBack(): () => void {
-  const owner = {};
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const ask = () =>
-    fetch(href('/')).then(
-      () => timer !== undefined && location.reload(),
-      () => {
-        markStale(owner, Date.now(), 'The console’s server does not answer.');
-        timer = setTimeout(ask, 2000);
-      },
-    );
-  void ask();
-  return () => {
-    clearStale(owner);
-    clearTimeout(timer);
-  };
-}
-
-/** A new version of the server has other modules. */
+/** A new version of the server has other modules. When the server was away and answers, the console loads by itself. */
 function BrokenPage({ error }: { readonly error: string }) {
-  useEffect(reloadWhenBack, []);
+  const isAway = useResource('session').error.value !== null;
+  const wasAway = useRef(false);
+  useEffect(() => {
+    if (wasAway.current && !isAway) location.reload();
+    wasAway.current = isAway;
+  }, [isAway]);
   return (
     <Page title="The page cannot be loaded">
       <p>{error}</p>
@@ -222,18 +169,14 @@ export async function startSession(): Promise<void> {
   const [, token] = /^#token=(.+)$/.exec(location.hash) ?? [];
   // It must stay neither in the history nor in a link that is copied.
   if (token !== undefined) history.replaceState(null, '', location.pathname + location.search);
-  for (let delayMs = 500; ; delayMs = Math.min(10_000, delayMs * 2)) {
+  for (let delayMs = 500; session.value === undefined; delayMs = Math.min(10_000, delayMs * 2)) {
     try {
       await (token === undefined ? loadSession() : signIn({ token }));
-      if (session.value === undefined) session.value = null;
-      return;
+      session.value ??= null;
     } catch (error) {
       announceError(error);
-      if (error instanceof ApiError && !error.isTemporary) {
-        session.value = null;
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      if (error instanceof ApiError && !error.isTemporary) session.value = null;
+      else await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
   }
 }

@@ -17,6 +17,8 @@ interface ChangeListener {
 interface LogListener {
   /** The filter of the log as a query. */
   readonly filter: string;
+  /** The position from which the log goes on; empty for new lines only. */
+  after: string;
   readonly onLog: (event: LogEvent, id: string) => void;
 }
 
@@ -26,14 +28,13 @@ const lastRetryMs = 15_000;
 
 const changeListeners = new Set<ChangeListener>();
 let logListener: LogListener | undefined;
-/** The position from which the log goes on; empty for new lines only. */
-let lastLogId = '';
 let source: EventSource | undefined;
 let openUrl = '';
 /** Topics of the open stream. They only grow, because each change opens the stream again. */
 let topics = new Set<Topic>();
 let retries = 0;
-let timer: ReturnType<typeof setTimeout> | undefined;
+let retryTimer = 0;
+let updateTimer = 0;
 const owner = {};
 
 /** Calls `onChange` when data of these topics may have changed, also after a gap in the stream. */
@@ -54,14 +55,9 @@ export function onChanged(wanted: readonly Topic[], onChange: () => void): () =>
  * @param after the position from which it goes on; empty for new lines only
  * @param handle gets the position behind the lines, too
  */
-export function onLog(
-  filter: string,
-  after: string,
-  handle: (event: LogEvent, id: string) => void,
-): () => void {
-  const listener = { filter, onLog: handle };
+export function onLog(filter: string, after: string, handle: LogListener['onLog']): () => void {
+  const listener = { filter, after, onLog: handle };
   logListener = listener;
-  lastLogId = after;
   update();
   return () => {
     if (logListener === listener) logListener = undefined;
@@ -76,44 +72,33 @@ export function startStream(): void {
   addEventListener('offline', () => lose('The network is away.'));
 }
 
-let isPlanned = false;
 /** Several listeners come and go at once, so the stream follows them a moment later. */
 function update(): void {
-  if (isPlanned) return;
-  isPlanned = true;
-  setTimeout(() => {
-    isPlanned = false;
-    follow();
-  });
+  clearTimeout(updateTimer);
+  updateTimer = setTimeout(follow);
 }
 
 function follow(): void {
-  const isWanted = changeListeners.size > 0 || logListener !== undefined;
-  if (document.hidden || !isWanted) {
+  const wanted = [...changeListeners].flatMap(({ topics }) => topics);
+  if (document.hidden || (wanted.length === 0 && logListener === undefined)) {
     close();
     clearStale(owner);
     return;
   }
-  for (const listener of changeListeners) for (const topic of listener.topics) topics.add(topic);
-  const url = streamUrl();
+  topics = new Set([...topics, ...wanted]);
+  const query = new URLSearchParams(logListener?.filter);
+  query.set('topics', [...topics].sort().join());
+  if (logListener !== undefined) query.set('log', '1');
+  const url = `${prefix}api/stream?${query}`;
   if (url === openUrl) return;
   close();
   open(url);
 }
 
-function streamUrl(): string {
-  const query = new URLSearchParams(logListener?.filter);
-  query.set('topics', [...topics].sort().join());
-  if (logListener !== undefined) query.set('log', '1');
-  return `${prefix}api/stream?${query}`;
-}
-
 function open(url: string): void {
   openUrl = url;
   // A new EventSource cannot send Last-Event-ID, which only those know that connect again by themselves.
-  const after =
-    logListener === undefined || lastLogId === '' ? '' : `&after=${encodeURIComponent(lastLogId)}`;
-  const opened = new EventSource(url + after);
+  const opened = new EventSource(`${url}&${new URLSearchParams({ after: logListener?.after ?? '' })}`);
   source = opened;
   opened.addEventListener('open', () => {
     retries = 0;
@@ -127,8 +112,9 @@ function open(url: string): void {
     }
   });
   opened.addEventListener('log', (event) => {
-    if (event.lastEventId !== '') lastLogId = event.lastEventId;
-    logListener?.onLog(parseJson(String(event.data)) as LogEvent, lastLogId);
+    if (logListener === undefined) return;
+    logListener.after = event.lastEventId || logListener.after;
+    logListener.onLog(parseJson(String(event.data)) as LogEvent, logListener.after);
   });
   opened.addEventListener('error', () => {
     if (source === opened) lose('The stream of changes is interrupted.');
@@ -139,15 +125,15 @@ function lose(why: string): void {
   if (openUrl === '') return;
   markStale(owner, Date.now(), why);
   source?.close();
-  clearTimeout(timer);
+  clearTimeout(retryTimer);
   const delayMs = Math.min(lastRetryMs, firstRetryMs * 2 ** retries++);
   // Tabs of many users should not come back at the same moment.
-  timer = setTimeout(() => void reopen(), delayMs * (0.5 + Math.random() / 2));
+  retryTimer = setTimeout(() => void reopen(), delayMs * (0.5 + Math.random() / 2));
 }
 
 /** The session may have ended, which the stream cannot say. Then the user signs in again. */
 async function reopen(): Promise<void> {
-  clearTimeout(timer);
+  clearTimeout(retryTimer);
   try {
     await loadSession();
   } catch (error) {
@@ -158,7 +144,7 @@ async function reopen(): Promise<void> {
 }
 
 function close(): void {
-  clearTimeout(timer);
+  clearTimeout(retryTimer);
   source?.close();
   source = undefined;
   openUrl = '';

@@ -1,23 +1,23 @@
 // How full the channels are, what waits on them, and who is in which group.
 
-import { useMemo, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { ChannelView, GroupView, MessageView } from '../../api.js';
-import { announce } from '../announce.js';
 import { post } from '../api.js';
 import { Action } from '../parts/action.js';
-import { confirm, Dialog } from '../parts/dialog.js';
+import { Dialog } from '../parts/dialog.js';
 import { FilterText, Tabs } from '../parts/fields.js';
 import { formatBytes, formatCount, formatNumber } from '../parts/number.js';
 import { Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
-import { type Column, Table } from '../parts/table.js';
+import { Table, type TableOf } from '../parts/table.js';
 import { Code } from '../parts/text.js';
 import { Ago, formatDuration, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { queryValue, setQuery } from '../router.js';
 
+const tabs = { channels: 'Channels', groups: 'Groups' };
+
 export function ChannelsPage() {
-  const isGroups = queryValue('tab') === 'groups';
   const channel = queryValue('channel');
   return (
     <Page title="Channels">
@@ -25,80 +25,75 @@ export function ChannelsPage() {
       <div class="filters">
         <FilterText name="text" label="Name" isFirst />
       </div>
-      {isGroups ? <Groups /> : <Channels />}
+      {queryValue('tab') === 'groups' ? <Groups /> : <Channels />}
       {channel !== '' && <Messages key={`${channel} ${queryValue('show')}`} channel={channel} />}
     </Page>
   );
 }
 
-const tabs = [
-  { value: 'channels', text: 'Channels' },
-  { value: 'groups', text: 'Groups' },
-];
-
-/** A channel, and by how many messages a second its depth grew since the reading before. */
-type ChannelRow = ChannelView & { readonly rate: number | null };
-
 function Channels() {
   const channels = useResource<readonly ChannelView[]>('channels', ['channels']);
-  const rows = useRates(channels.data.value, channels.loadedAt.value);
+  const rateOf = useRates(channels.data.value);
   const text = queryValue('text');
   return (
     <Loaded resource={channels}>
-      {() => (
+      {(all) => (
         <Table
-          label="Channels"
-          rows={rows.filter(({ channel }) => channel.includes(text))}
-          rowKey={({ channel }) => channel}
-          empty="No message is on any channel."
-          columns={channelColumns}
+          {...channelTable}
+          rows={all
+            .filter(({ channel }) => channel.includes(text))
+            .map((one) => ({ ...one, rate: rateOf(one) }))}
         />
       )}
     </Loaded>
   );
 }
 
-function useRates(channels: readonly ChannelView[] = [], at: number | null): readonly ChannelRow[] {
-  const before = useRef({ at, depths: new Map<string, number>() });
-  return useMemo(() => {
-    const { at: beforeAt, depths } = before.current;
-    const seconds = at === null || beforeAt === null ? 0 : (at - beforeAt) / 1000;
-    before.current = { at, depths: new Map(channels.map(({ channel, depth }) => [channel, depth])) };
-    return channels.map((one) => ({
-      ...one,
-      rate: seconds > 0 ? (one.depth - (depths.get(one.channel) ?? 0)) / seconds : null,
-    }));
-  }, [channels, at]);
+/** By how many messages a second the depth of a channel grew since the reading before; empty without one. */
+function useRates(channels: readonly ChannelView[] = []): (channel: ChannelView) => string {
+  const readings = useRef([{ channels, at: Date.now() }]);
+  const [last] = readings.current;
+  if (last?.channels !== channels)
+    readings.current = [{ channels, at: Date.now() }, ...readings.current].slice(0, 2);
+  const [now, before] = readings.current;
+  return ({ channel, depth }) => {
+    if (now === undefined || before === undefined || before.channels.length === 0) return '';
+    const oldDepth = before.channels.find((one) => one.channel === channel)?.depth ?? 0;
+    const rate = (1000 * (depth - oldDepth)) / (now.at - before.at);
+    return `${rate > 0 ? '+' : ''}${formatNumber(Math.round(rate * 10) / 10)}/s`;
+  };
 }
 
-const channelColumns: ReadonlyArray<Column<ChannelRow>> = [
-  { title: 'Channel', cell: ({ channel }) => channel },
-  { title: 'Depth', cell: (row) => <Depth row={row} /> },
-  { title: 'Oldest', cell: ({ oldestAgeMs }) => (oldestAgeMs === null ? '' : formatDuration(oldestAgeMs)) },
-  {
-    title: 'Change',
-    cell: ({ rate }) =>
-      rate === null ? '' : `${rate > 0 ? '+' : ''}${formatNumber(Math.round(rate * 10) / 10)}/s`,
-  },
-  { title: 'On lease', cell: ({ onLease }) => formatNumber(onLease) },
-  { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
-  {
-    title: 'Dead',
-    cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />),
-  },
-  { title: 'Receivers', cell: ({ receivers }) => receiversText(receivers) },
-  { title: 'Messages', cell: (row) => <Show row={row} /> },
-];
+const channelTable: TableOf<ChannelView & { readonly rate: string }> = {
+  label: 'Channels',
+  empty: 'No message is on any channel.',
+  rowKey: ({ channel }) => channel,
+  columns: [
+    { title: 'Channel', cell: ({ channel }) => channel },
+    { title: 'Depth', cell: (row) => <Depth row={row} /> },
+    { title: 'Oldest', cell: ({ oldestAgeMs }) => oldestAgeMs !== null && formatDuration(oldestAgeMs) },
+    { title: 'Change', cell: ({ rate }) => rate },
+    { title: 'On lease', cell: ({ onLease }) => formatNumber(onLease) },
+    { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
+    {
+      title: 'Dead',
+      cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />),
+    },
+    { title: 'Receivers', cell: ({ receivers }) => receiversText(receivers) },
+    { title: 'Messages', cell: (row) => <Show row={row} /> },
+  ],
+};
 
-function Depth({ row: { depth, capacity } }: { readonly row: ChannelRow }) {
+interface ChannelProps {
+  readonly row: ChannelView;
+}
+
+function Depth({ row: { depth, capacity } }: ChannelProps) {
   if (capacity === null) return <>0</>;
   const text = `${formatNumber(depth)} of ${formatNumber(capacity)}`;
   if (depth < 0.8 * capacity) return <>{text}</>;
-  return depth < capacity ? (
-    <Status state="suspended" text={text} />
-  ) : (
-    <Status state="failed" text={`${text}, full`} />
-  );
+  const isFull = depth >= capacity;
+  return <Status state={isFull ? 'failed' : 'suspended'} text={isFull ? `${text}, full` : text} />;
 }
 
 /** `2 waiting, 1 deaf` */
@@ -108,7 +103,7 @@ function receiversText(receivers: ChannelView['receivers']): string {
   return Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
 }
 
-function Show({ row: { channel, depth, keys, dead } }: { readonly row: ChannelRow }) {
+function Show({ row: { channel, depth, keys, dead } }: ChannelProps) {
   const buttons = keys.length > 0 ? keys.map(({ key }) => key) : depth > 0 ? [channel] : [];
   return (
     <span class="actions">
@@ -140,13 +135,6 @@ function Messages({ channel }: { readonly channel: string }) {
   const isDead = queryValue('show') === 'dead';
   const path = `channels/${isDead ? 'dead' : 'peek'}?${new URLSearchParams({ channel })}`;
   const messages = useResource<readonly MessageView[]>(path, ['channels']);
-  const redrive = async (what: string, ids?: readonly string[]) => {
-    const text = `Puts ${what} back on ${channel}, as new messages.`;
-    if (!(await confirm('Redrive', text, 'Redrive'))) return;
-    const { redriven } = await post<{ readonly redriven: number }>('channels/redrive', { channel, ids });
-    announce(`${formatCount(redriven, 'message')} put back on ${channel}.`);
-    messages.reload();
-  };
   return (
     <Dialog
       title={`${isDead ? 'Dead letters' : 'Messages'} of ${channel}`}
@@ -156,28 +144,46 @@ function Messages({ channel }: { readonly channel: string }) {
         {(rows) => (
           <>
             {rows.length === 0 && <p class="quiet">There are none.</p>}
-            {isDead && rows.length > 0 && (
-              <Action run={() => redrive('all dead letters')}>Redrive all</Action>
-            )}
-            {rows.map(({ id, sentAt, deliveries, reason, bytes, text }, index) => (
+            {isDead && rows.length > 0 && <Redrive channel={channel} onDone={messages.reload} />}
+            {rows.map(({ id, sentAt, deliveries, bytes, text }, index) => (
               <div key={id ?? index}>
                 <p class="small">
                   {isDead ? 'Died ' : 'Sent '}
-                  <Time at={sentAt} withDate />, {reason ?? formatCount(deliveries, 'delivery', 'deliveries')}
+                  <Time at={sentAt} withDate />, {formatCount(deliveries, 'delivery', 'deliveries')}
                   {bytes !== null && `, ${formatBytes(bytes)}`}{' '}
-                  {id !== null && (
-                    <Action label={`Redrive ${id}`} run={() => redrive(`the dead letter ${id}`, [id])}>
-                      Redrive
-                    </Action>
-                  )}
+                  {id !== null && <Redrive channel={channel} id={id} onDone={messages.reload} />}
                 </p>
-                <Code label={`Message ${index + 1}`} text={text} />
+                <Code label={`Message ${index + 1}`} children={text} />
               </div>
             ))}
           </>
         )}
       </Loaded>
     </Dialog>
+  );
+}
+
+interface RedriveProps {
+  readonly channel: string;
+  /** One dead letter; without it all. */
+  readonly id?: string;
+  readonly onDone: () => void;
+}
+
+function Redrive({ channel, id, onDone }: RedriveProps) {
+  const name = id === undefined ? 'Redrive all' : `Redrive ${id}`;
+  const what = id === undefined ? 'all dead letters' : `the dead letter ${id}`;
+  const text = `Puts ${what} back on ${channel}, as new messages.`;
+  const run = async () => {
+    const body = { channel, ...(id === undefined ? {} : { ids: [id] }) };
+    const { redriven } = await post<{ readonly redriven: number }>('channels/redrive', body);
+    onDone();
+    return `${formatCount(redriven, 'message')} put back on ${channel}.`;
+  };
+  return (
+    <Action label={name} question={{ title: 'Redrive', text, action: 'Redrive' }} run={run}>
+      {id === undefined ? name : 'Redrive'}
+    </Action>
   );
 }
 
@@ -188,21 +194,23 @@ function Groups() {
     <Loaded resource={groups}>
       {(rows) => (
         <Table
-          label="Members of groups"
+          {...memberTable}
           rows={rows
             .filter(({ group }) => group.includes(text))
             .flatMap(({ group, members }) => members.map((member) => ({ ...member, group })))}
-          rowKey={({ group, channel }) => `${group} ${channel}`}
-          empty="No group has members."
-          columns={memberColumns}
         />
       )}
     </Loaded>
   );
 }
 
-const memberColumns: ReadonlyArray<Column<GroupView['members'][number] & { readonly group: string }>> = [
-  { title: 'Group', cell: ({ group }) => group },
-  { title: 'Member', cell: ({ channel }) => channel },
-  { title: 'Last renewed', cell: ({ renewedAt }) => <Ago at={renewedAt} /> },
-];
+const memberTable: TableOf<GroupView['members'][number] & { readonly group: string }> = {
+  label: 'Members of groups',
+  empty: 'No group has members.',
+  rowKey: ({ group, channel }) => `${group} ${channel}`,
+  columns: [
+    { title: 'Group', cell: ({ group }) => group },
+    { title: 'Member', cell: ({ channel }) => channel },
+    { title: 'Last renewed', cell: ({ renewedAt }) => <Ago at={renewedAt} /> },
+  ],
+};

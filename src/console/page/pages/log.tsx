@@ -1,8 +1,9 @@
 // The log: live and past, filtered, and whether it is complete.
 
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
+import { useLive } from '../live.js';
 import { LogWindow } from '../log-window.js';
-import { Completeness, gapRowsOf, useCompleteness } from '../parts/completeness.js';
+import { Completeness, gapsOf, useCompleteness } from '../parts/completeness.js';
 import { FilterSelect, FilterText } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
 import { LogList } from '../parts/log-list.js';
@@ -10,19 +11,20 @@ import { Page } from '../parts/page.js';
 import { href, pickQuery, queryValue } from '../router.js';
 
 const filters = ['level', 'logger', 'sender', 'text', 'since', 'until'];
-const levels = ['INFO', 'WARNING', 'ERROR', 'CRITICAL'].map((value) => ({
-  value,
-  text: value === 'CRITICAL' ? value : `${value} and above`,
-}));
+const levels = {
+  INFO: 'INFO and above',
+  WARNING: 'WARNING and above',
+  ERROR: 'ERROR and above',
+  CRITICAL: 'CRITICAL',
+};
 
 export function LogPage() {
   const line = queryValue('line');
   // What stands around a line is not filtered.
   const filter = line === '' ? pickQuery(filters).slice(1) : '';
-  const log = useMemo(() => new LogWindow(filter, line), [filter, line]);
-  useEffect(() => () => log.close(), [log]);
+  const log = useLive(() => new LogWindow(filter, line), `${filter} ${line}`);
   const completeness = useCompleteness();
-  const gaps = useMemo(() => gapRowsOf(completeness), [completeness]);
+  const gaps = useMemo(() => gapsOf(completeness), [completeness]);
   return (
     <Page title="Log" actions={<State log={log} />}>
       <Completeness view={completeness} />

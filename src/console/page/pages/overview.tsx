@@ -3,10 +3,9 @@
 import type { JobStatus, OverviewView } from '../../api.js';
 import { Link } from '../parts/link.js';
 import { formatCount, formatNumber } from '../parts/number.js';
-import { Loaded, Page } from '../parts/page.js';
-import { Progress } from '../parts/progress.js';
-import { Status } from '../parts/status.js';
-import { Table } from '../parts/table.js';
+import { Loaded, Page, Section } from '../parts/page.js';
+import { Progress, Status } from '../parts/status.js';
+import { Table, type TableOf } from '../parts/table.js';
 import { Ago, Duration, siteToday, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
 
@@ -15,13 +14,23 @@ export function OverviewPage() {
   return (
     <Page title="Overview">
       <Loaded resource={overview}>
-        {(view) => (
+        {({ problems, workers, today, failures, running, next }) => (
           <>
-            <Problems problems={view.problems} workers={view.workers} />
-            <Today today={view.today} />
-            {view.failures.length > 0 && <Failures failures={view.failures} />}
-            <Running running={view.running} />
-            <Next next={view.next} />
+            <Problems problems={problems} workers={workers} />
+            <Section title="Runs today">
+              <Today today={today} />
+            </Section>
+            {failures.length > 0 && (
+              <Section title="Failed in the last 24 hours">
+                <Table {...failureTable} rows={failures} />
+              </Section>
+            )}
+            <Section title="Running">
+              <Table {...runningTable} rows={running} />
+            </Section>
+            <Section title="Next">
+              <Table {...nextTable} rows={next} />
+            </Section>
           </>
         )}
       </Loaded>
@@ -53,78 +62,48 @@ const order: readonly JobStatus[] = ['running', 'done', 'failed', 'timeout', 'lo
 
 function Today({ today }: Pick<OverviewView, 'today'>) {
   return (
-    <section aria-labelledby="today">
-      <h2 id="today">Runs today</h2>
-      <ul class="numbers">
-        {order.map((status) => (
-          <li key={status}>
-            <Link to={`/runs?status=${status}${status === 'running' ? '' : `&since=${siteToday.value}`}`}>
-              <strong class="number">{formatNumber(today[status])}</strong> <Status state={status} />
-            </Link>
-          </li>
-        ))}
-      </ul>
-    </section>
+    <ul class="numbers">
+      {order.map((status) => (
+        <li key={status}>
+          <Link to={`/runs?status=${status}${status === 'running' ? '' : `&since=${siteToday.value}`}`}>
+            <strong class="number">{formatNumber(today[status])}</strong> <Status state={status} />
+          </Link>
+        </li>
+      ))}
+    </ul>
   );
 }
 
-function Failures({ failures }: Pick<OverviewView, 'failures'>) {
-  return (
-    <section aria-labelledby="failures">
-      <h2 id="failures">Failed in the last 24 hours</h2>
-      <Table
-        label="Rules with failures"
-        rows={failures}
-        rowKey={({ last }) => last.rule}
-        empty=""
-        columns={[
-          { title: 'Rule', cell: ({ last }) => <Link to={`/runs/${last.id}`}>{last.ruleName}</Link> },
-          { title: 'Times', cell: ({ times }) => formatNumber(times) },
-          { title: 'Last', cell: ({ last }) => <Ago at={last.startedAt} /> },
-          { title: 'Status', cell: ({ last }) => <Status state={last.status} /> },
-          { title: 'Message', cell: ({ last }) => last.headline },
-        ]}
-      />
-    </section>
-  );
-}
+const failureTable: TableOf<OverviewView['failures'][number]> = {
+  label: 'Rules with failures',
+  empty: '',
+  rowKey: ({ last }) => last.rule,
+  columns: [
+    { title: 'Rule', cell: ({ last }) => <Link to={`/runs/${last.id}`}>{last.ruleName}</Link> },
+    { title: 'Times', cell: ({ times }) => formatNumber(times) },
+    { title: 'Last', cell: ({ last }) => <Ago at={last.startedAt} /> },
+    { title: 'Status', cell: ({ last }) => <Status state={last.status} /> },
+    { title: 'Message', cell: ({ last }) => <span class="anywhere">{last.headline}</span> },
+  ],
+};
 
-function Running({ running }: Pick<OverviewView, 'running'>) {
-  return (
-    <section aria-labelledby="running">
-      <h2 id="running">Running</h2>
-      <Table
-        label="Runs that run"
-        rows={running}
-        rowKey={({ id }) => id}
-        empty="Nothing runs."
-        columns={[
-          { title: 'Rule', cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link> },
-          { title: 'For', cell: ({ startedAt }) => <Duration from={startedAt} to={null} /> },
-          {
-            title: 'Progress',
-            cell: ({ progress }) => progress !== null && <Progress progress={progress} />,
-          },
-        ]}
-      />
-    </section>
-  );
-}
+const runningTable: TableOf<OverviewView['running'][number]> = {
+  label: 'Runs that run',
+  empty: 'Nothing runs.',
+  rowKey: ({ id }) => id,
+  columns: [
+    { title: 'Rule', cell: ({ id, ruleName }) => <Link to={`/runs/${id}`}>{ruleName}</Link> },
+    { title: 'For', cell: ({ startedAt }) => <Duration from={startedAt} to={null} /> },
+    { title: 'Progress', cell: ({ progress }) => progress && <Progress progress={progress} /> },
+  ],
+};
 
-function Next({ next }: Pick<OverviewView, 'next'>) {
-  return (
-    <section aria-labelledby="next">
-      <h2 id="next">Next</h2>
-      <Table
-        label="What is due next"
-        rows={next}
-        rowKey={({ rule, at }) => `${rule} ${at}`}
-        empty="Nothing is due."
-        columns={[
-          { title: 'Rule', cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link> },
-          { title: 'Due', cell: ({ at }) => <TimeAndAgo at={at} /> },
-        ]}
-      />
-    </section>
-  );
-}
+const nextTable: TableOf<OverviewView['next'][number]> = {
+  label: 'What is due next',
+  empty: 'Nothing is due.',
+  rowKey: ({ rule, at }) => `${rule} ${at}`,
+  columns: [
+    { title: 'Rule', cell: ({ rule, name }) => <Link to={`/rules/${rule}`}>{name}</Link> },
+    { title: 'Due', cell: ({ at }) => <TimeAndAgo at={at} /> },
+  ],
+};

@@ -1,10 +1,8 @@
 // What can be done with one rule.
 
-import type { Requested, RuleSummary } from '../../api.js';
-import { announce } from '../announce.js';
-import { post } from '../api.js';
+import type { RuleSummary } from '../../api.js';
+import { request } from '../api.js';
 import { Action } from '../parts/action.js';
-import { askForRun } from '../parts/run-dialog.js';
 
 interface RuleProps {
   readonly rule: RuleSummary;
@@ -12,35 +10,56 @@ interface RuleProps {
 
 export function PauseOrResume({ rule: { id, name, state } }: RuleProps) {
   if (state === 'removed') return null;
-  const [verb, word] = state === 'paused' ? ['Resume', 'resume'] : ['Pause', 'pause'];
-  const run = async () => {
-    const { text } = await post<Requested>(`rules/${id}/${word}`);
-    announce(`${name}: ${text}`);
-  };
+  const verb = state === 'paused' ? 'Resume' : 'Pause';
+  const run = async () => `${name}: ${await request(`rules/${id}/${verb.toLowerCase()}`)}`;
+  return <Action label={`${verb} ${name}`} run={run} children={verb} />;
+}
+
+export function RunRule({ rule: { id, name, state } }: RuleProps) {
+  if (state === 'removed') return null;
+  const field = 'Arguments as JSON; leave it empty for none';
   return (
-    <Action label={`${verb} ${name}`} run={run}>
-      {verb}
+    <Action
+      label={`Run ${name}`}
+      question={{ title: `Run ${name} now`, field, action: 'Run' }}
+      // The arguments go as they were written, so that no number is rounded on the way.
+      run={async (args) => `${name}: ${await request(`rules/${id}/run`, { args })}`}
+    >
+      Run…
     </Action>
   );
 }
 
-export function RuleActions({ rule }: RuleProps) {
-  const { id, name, last, state } = rule;
-  const stop = async () => {
-    const { text } = await post<Requested>(`rules/${id}/stop`);
-    announce(`${name}: ${text}`);
-  };
+export function StopRule({ rule: { id, name, last } }: RuleProps) {
   return (
-    <span class="actions">
-      {state !== 'removed' && (
-        <Action label={`Run ${name}`} run={async () => askForRun(rule)}>
-          Run…
-        </Action>
-      )}
-      <Action label={`Stop ${name}`} isDisabled={last?.status !== 'running'} run={stop}>
-        Stop
-      </Action>
-      <PauseOrResume rule={rule} />
-    </span>
+    <Action
+      label={`Stop ${name}`}
+      isDisabled={last?.status !== 'running'}
+      run={async () => `${name}: ${await request(`rules/${id}/stop`)}`}
+    >
+      Stop
+    </Action>
+  );
+}
+
+interface UndoProps {
+  readonly rule: number;
+  readonly revision: number;
+  /** What the change was. */
+  readonly text: string;
+}
+
+/** Takes back what people changed in a rule, from a revision on. */
+export function Undo({ rule, revision, text }: UndoProps) {
+  const what = `Takes back change ${revision} of rule ${rule}, and all later ones that people made.`;
+  return (
+    <Action
+      label={`Undo from change ${revision} of rule ${rule} on`}
+      needs="admin"
+      question={{ title: 'Undo changes', text: `${what} It was: ${text}`, action: 'Undo' }}
+      run={async () => `Rule ${rule}: ${await request(`rules/${rule}/undo`, { revision })}`}
+    >
+      Undo
+    </Action>
   );
 }

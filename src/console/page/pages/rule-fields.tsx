@@ -1,35 +1,36 @@
 // The fields of a rule with their origins, and an editor that shows what would come of a change.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { DueView, Requested, RuleView } from '../../api.js';
-import { announce } from '../announce.js';
-import { get, messageOf, post } from '../api.js';
+import type { DueView, RuleView } from '../../api.js';
+import { request } from '../api.js';
 import { Action } from '../parts/action.js';
+import { typingMs } from '../parts/fields.js';
 import { Time } from '../parts/time.js';
+import { useResource } from '../resource.js';
 import { mayChange } from '../session.js';
 
 type Field = RuleView['fields'][number];
 type Changes = Readonly<Record<string, string>>;
 
-/** After the last key, in ms, before the due times are computed. */
-const typingMs = 250;
-
-interface RuleFieldsProps {
-  readonly rule: RuleView;
-}
-
-export function RuleFields({ rule }: RuleFieldsProps) {
+export function RuleFields({ rule }: { readonly rule: RuleView }) {
   const [changes, setChanges] = useState<Changes>({});
-  const preview = usePreview(rule, changes);
+  const [previewed, setPreviewed] = useState<Changes>({});
+  useEffect(() => {
+    const timer = setTimeout(() => setPreviewed(changes), typingMs);
+    return () => clearTimeout(timer);
+  }, [changes]);
+  const query = new URLSearchParams({ changes: JSON.stringify(previewed) });
+  const preview = useResource<readonly DueView[]>(`rules/${rule.id}/next?${query}`, ['rules', 'jobs']);
+  const refusal = preview.error.value;
   const isChanged = Object.keys(changes).length > 0;
   const change = (field: Field, text: string) => {
     const { [field.name]: _, ...others } = changes;
     setChanges(text === textOf(field) ? others : { ...others, [field.name]: text });
   };
   const save = async () => {
-    const { text } = await post<Requested>(`rules/${rule.id}/set`, { changes });
-    announce(`${rule.name}: ${text}`);
+    const text = await request(`rules/${rule.id}/set`, { changes });
     setChanges({});
+    return text;
   };
   return (
     <div class="editor">
@@ -44,12 +45,12 @@ export function RuleFields({ rule }: RuleFieldsProps) {
       <section aria-label="Next times" class="preview">
         <h2>{isChanged ? 'Next times with these changes' : 'Next times'}</h2>
         <p class="bad" role="alert">
-          {preview.refusal}
+          {refusal}
         </p>
-        <DueList times={preview.times} />
+        {refusal === null && <DueList times={preview.data.value ?? []} />}
         {isChanged && (
           <span class="actions">
-            <Action class="primary" needs="admin" isDisabled={preview.refusal !== ''} run={save}>
+            <Action class="primary" needs="admin" isDisabled={refusal !== null} run={save}>
               Save
             </Action>
             <button type="button" onClick={() => setChanges({})}>
@@ -98,18 +99,15 @@ function FieldRow({ field, text, onChange }: FieldRowProps) {
 }
 
 function Origin({ field: { name, override, suggestion, by, at } }: { readonly field: Field }) {
-  if (name === 'when' || (name === 'name' && at === null)) return null;
-  if (name !== 'name' && override === null) return <b>Suggested.</b>;
+  const isName = name === 'name';
+  if (name === 'when' || (isName && at === null)) return null;
+  if (!isName && override === null) return <b>Suggested.</b>;
   return (
     <b>
-      {name === 'name' ? 'Named' : 'Overridden'} by {by ?? 'somebody'}
-      {at !== null && (
-        <>
-          {' at '}
-          <Time at={at} withDate />
-        </>
-      )}
-      {name !== 'name' && `; suggested: ${plain(suggestion) || 'none'}`}.
+      {isName ? 'Named' : 'Overridden'} by {by ?? 'somebody'}
+      {at !== null && ' at '}
+      <Time at={at} withDate />
+      {!isName && `; suggested: ${plain(suggestion) || 'none'}`}.
     </b>
   );
 }
@@ -128,40 +126,7 @@ function plain(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value ?? '');
 }
 
-interface Preview {
-  readonly times: readonly DueView[];
-  /** Why the changes are refused; empty when they are not. */
-  readonly refusal: string;
-}
-
-/** The next due times, as if the changes were made. */
-function usePreview(rule: RuleView, changes: Changes): Preview {
-  const [preview, setPreview] = useState<Preview>({ times: [], refusal: '' });
-  const text = JSON.stringify(changes);
-  // Whoever changes the rule elsewhere changes its due times, too.
-  const state = JSON.stringify(rule.fields) + rule.nextAt;
-  useEffect(() => {
-    const abort = new AbortController();
-    const load = () =>
-      get<readonly DueView[]>(
-        `rules/${rule.id}/next?${new URLSearchParams({ changes: text })}`,
-        abort.signal,
-      ).then(
-        (times) => setPreview({ times, refusal: '' }),
-        (error: unknown) => {
-          if (!abort.signal.aborted) setPreview({ times: [], refusal: messageOf(error) });
-        },
-      );
-    const timer = setTimeout(load, text === '{}' ? 0 : typingMs);
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
-  }, [rule.id, text, state]);
-  return preview;
-}
-
-function DueList({ times }: Pick<Preview, 'times'>) {
+function DueList({ times }: { readonly times: readonly DueView[] }) {
   if (times.length === 0) return <p class="quiet">No due times.</p>;
   return (
     <ol class="due">

@@ -3,93 +3,108 @@
 import type { RuleView } from '../../api.js';
 import { Tabs } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
-import { Loaded, Page } from '../parts/page.js';
-import { RunDialog } from '../parts/run-dialog.js';
+import { Facts, Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
 import { RunStrip } from '../parts/strip.js';
 import { Ago, Duration } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { queryValue } from '../router.js';
-import { RuleActions } from './rule-actions.js';
+import { PauseOrResume, RunRule, StopRule } from './rule-actions.js';
 import { RuleFields } from './rule-fields.js';
 import { RuleHistory } from './rule-history.js';
 import { Timeline } from './timeline.js';
 
-const tabs = [
-  { value: 'timeline', text: 'Timeline' },
-  { value: 'fields', text: 'Fields' },
-  { value: 'history', text: 'History' },
-];
+const tabs = { timeline: 'Timeline', fields: 'Fields', history: 'History' };
 
 export function RulePage({ id }: { readonly id: string }) {
   const resource = useResource<RuleView>(`rules/${id}`, ['rules', 'jobs']);
   const rule = resource.data.value;
-  const tab = queryValue('tab');
   return (
-    <Page title={rule?.name ?? `Rule ${id}`} actions={rule && <RuleActions rule={rule} />}>
+    <Page title={rule?.name ?? `Rule ${id}`} actions={rule && <Actions rule={rule} />}>
       <Loaded resource={resource}>
         {(rule) => (
           <>
             <Head rule={rule} />
             <Tabs label="Parts of the rule" name="tab" tabs={tabs} />
-            {tab === 'fields' ? (
-              <RuleFields rule={rule} />
-            ) : tab === 'history' ? (
-              <RuleHistory id={rule.id} name={rule.name} />
-            ) : (
-              <Timeline id={rule.id} name={rule.name} apartMs={apartMs(rule)} />
-            )}
+            <Tab rule={rule} />
           </>
         )}
       </Loaded>
-      <RunDialog />
     </Page>
   );
 }
 
-function apartMs({ last, nextAt }: RuleView): number {
-  return last === null || nextAt === null ? Number.NaN : Date.parse(nextAt) - Date.parse(last.startedAt);
+interface RuleProps {
+  readonly rule: RuleView;
 }
 
-function Head({ rule }: { readonly rule: RuleView }) {
-  const { id, procedure, when, state, stateText, nextAt, last, strip, blockers } = rule;
+function Actions({ rule }: RuleProps) {
+  return (
+    <span class="actions">
+      <RunRule rule={rule} />
+      <StopRule rule={rule} />
+      <PauseOrResume rule={rule} />
+    </span>
+  );
+}
+
+function Tab({ rule }: RuleProps) {
+  const tab = queryValue('tab');
+  if (tab === 'fields') return <RuleFields rule={rule} />;
+  if (tab === 'history') return <RuleHistory id={rule.id} />;
+  const { id, name, last, nextAt } = rule;
+  const isKnown = last !== null && nextAt !== null;
+  const apartMs = isKnown ? Date.parse(nextAt) - Date.parse(last.startedAt) : Number.NaN;
+  return <Timeline id={id} name={name} apartMs={apartMs} />;
+}
+
+function Head({ rule }: RuleProps) {
+  const { id, procedure, when, state, blockers } = rule;
   return (
     <>
-      <dl class="fields">
-        <dt>Rule</dt>
-        <dd>
-          {id}, procedure {procedure}
-        </dd>
-        <dt>When</dt>
-        <dd>{when}</dd>
-        <dt>State</dt>
-        <dd>
-          <Status state={state} /> {stateText}
-          {nextAt !== null && state !== 'paused' && (
-            <span class="quiet">
-              next <Ago at={nextAt} />
-            </span>
-          )}
-        </dd>
-        <dt>Last runs</dt>
-        <dd>
-          {last !== null && (
-            <>
-              <Link to={`/runs/${last.id}`}>
-                <Status state={last.status} />
-              </Link>{' '}
-              <Duration from={last.startedAt} to={last.endedAt} /> <span class="quiet">{last.headline}</span>
-            </>
-          )}
-          <RunStrip runs={strip} />
-          <Link to={`/runs?rule=${id}`}>All runs of this rule</Link>
-        </dd>
-      </dl>
+      <Facts
+        facts={[
+          ['Rule', `${id}, procedure ${procedure}`],
+          ['When', when],
+          ['State', <State key={state} rule={rule} />],
+          ['Last runs', <LastRuns key="last" rule={rule} />],
+        ]}
+      />
       {blockers.map((sentence) => (
         <p key={sentence} class="problem warn">
           {sentence}
         </p>
       ))}
+    </>
+  );
+}
+
+function State({ rule: { state, stateText, nextAt } }: RuleProps) {
+  return (
+    <>
+      <Status state={state} /> {stateText}
+      {nextAt !== null && state !== 'paused' && (
+        <span class="quiet">
+          next <Ago at={nextAt} />
+        </span>
+      )}
+    </>
+  );
+}
+
+function LastRuns({ rule: { id, last, strip } }: RuleProps) {
+  return (
+    <>
+      {last !== null && (
+        <>
+          <Link to={`/runs/${last.id}`}>
+            <Status state={last.status} />
+          </Link>{' '}
+          <Duration from={last.startedAt} to={last.endedAt} /> <span class="quiet">{last.headline}</span>
+        </>
+      )}
+      <RunStrip runs={strip} />
+      <Link to={`/runs?rule=${id}`}>All runs of this rule</Link>
     </>
   );
 }

@@ -1,18 +1,14 @@
 // One run: how it goes or went, what it logged, and why it ran.
 
-import type { ComponentChildren } from 'preact';
-import type { JobStory, JobView, Requested, RequestView } from '../../api.js';
-import { announce } from '../announce.js';
-import { post } from '../api.js';
+import type { JobStory, JobSummary, JobView, Requested, RequestView } from '../../api.js';
+import { post, request } from '../api.js';
 import { parseJson } from '../json.js';
 import { Action } from '../parts/action.js';
-import { confirm } from '../parts/dialog.js';
 import { JobLines } from '../parts/job-lines.js';
 import { Link } from '../parts/link.js';
 import { formatBytes } from '../parts/number.js';
-import { Loaded, Page } from '../parts/page.js';
-import { Progress } from '../parts/progress.js';
-import { Status } from '../parts/status.js';
+import { Facts, Loaded, Page, Section } from '../parts/page.js';
+import { Progress, Status } from '../parts/status.js';
 import { Code, Json } from '../parts/text.js';
 import { Duration, formatDuration, Time, TimeAndAgo } from '../parts/time.js';
 import { useResource } from '../resource.js';
@@ -28,18 +24,10 @@ export function RunPage({ id }: { readonly id: string }) {
       <Loaded resource={run}>
         {(view) => (
           <>
-            <Facts run={view} />
-            {view.message !== '' && <Code label="Message" text={view.message} />}
-            {view.args !== null && (
-              <Section title="Arguments">
-                <Json label="Arguments" value={parseJson(view.args)} />
-              </Section>
-            )}
-            {view.checkpoint !== null && (
-              <Section title="Checkpoint">
-                <Json label="Checkpoint" value={parseJson(view.checkpoint)} />
-              </Section>
-            )}
+            <RunFacts run={view} />
+            {view.message !== '' && <Code label="Message" children={view.message} />}
+            <JsonSection title="Arguments" text={view.args} />
+            <JsonSection title="Checkpoint" text={view.checkpoint} />
             <Section title="Log">
               <JobLines path={path} />
               <LogLink run={view} />
@@ -52,32 +40,40 @@ export function RunPage({ id }: { readonly id: string }) {
   );
 }
 
-function Section({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+function JsonSection({ title, text }: { readonly title: string; readonly text: string | null }) {
+  if (text === null) return null;
   return (
-    <section>
-      <h2>{title}</h2>
-      {children}
-    </section>
+    <Section title={title}>
+      <Json label={title} value={parseJson(text)} />
+    </Section>
   );
 }
 
-function Actions({ run: { id, ruleName, status, args } }: { readonly run: JobView }) {
-  const stop = async () => {
-    const text = `Run ${id} of ${ruleName} is asked to end. What it has not finished stays undone.`;
-    if (!(await confirm('Stop a run', text, 'Stop'))) return;
-    announce((await post<Requested>(`jobs/${id}/cancel`)).text);
-  };
+interface RunProps {
+  readonly run: JobView;
+}
+
+function Actions({ run: { id, ruleName, status, args } }: RunProps) {
+  const stopText = `Run ${id} of ${ruleName} is asked to end. What it has not finished stays undone.`;
+  const againText = `Runs ${ruleName} now, ${args === null ? 'without arguments' : 'with the same arguments'}.`;
   const again = async () => {
-    const what = args === null ? 'without arguments' : 'with the same arguments';
-    if (!(await confirm('Run again', `Runs ${ruleName} now, ${what}.`, 'Run'))) return;
     const { request, text } = await post<Requested>(`jobs/${id}/again`);
-    announce(text);
     setQuery({ request: String(request) });
+    return text;
   };
   return (
     <span class="actions">
-      {status === 'running' && <Action run={stop}>Stop</Action>}
-      <Action run={again}>Run again</Action>
+      {status === 'running' && (
+        <Action
+          question={{ title: 'Stop a run', text: stopText, action: 'Stop' }}
+          run={() => request(`jobs/${id}/cancel`)}
+        >
+          Stop
+        </Action>
+      )}
+      <Action question={{ title: 'Run again', text: againText, action: 'Run' }} run={again}>
+        Run again
+      </Action>
     </span>
   );
 }
@@ -89,56 +85,47 @@ function Fate({ request }: { readonly request: string }) {
     <Loaded resource={fate}>
       {({ text, job }) => (
         <p class="problem good">
-          Request {request}:{' '}
-          {job === null ? (
-            text
-          ) : (
-            <>
-              <Link to={`/runs/${job.id}`}>run {job.id}</Link> has begun <Status state={job.status} />
-            </>
-          )}
+          Request {request}: {job === null ? text : <RunLink job={job} />}
         </p>
       )}
     </Loaded>
   );
 }
 
-function Facts({ run }: { readonly run: JobView }) {
-  const { status, dueAt, requestId, requestedBy, startedAt, endedAt, cpuMs, memoryBytes } = run;
-  const facts: ReadonlyArray<readonly [name: string, value: ComponentChildren]> = [
-    ['Status', <Status key="status" state={status} />],
-    ['Rule', <Link key="rule" to={`/rules/${run.rule}`} children={run.ruleName} />],
-    ['Procedure', run.procedure],
-    ['Due', dueAt && <Time at={dueAt} withDate />],
-    ['Request', requestId && `${requestId}, by ${requestedBy ?? 'somebody'}`],
-    ['Started', <TimeAndAgo key="started" at={startedAt} />],
-    ['Ended', endedAt && <TimeAndAgo at={endedAt} />],
-    [endedAt === null ? 'Runs for' : 'Took', <Duration key="took" from={startedAt} to={endedAt} />],
-    ['Progress', run.progress && <Progress progress={run.progress} />],
-    ['Attempt', run.attempt > 1 && run.attempt],
-    ['Worker', run.runIn === 'inline' ? run.worker : `${run.worker}, in a ${run.runIn} of its own`],
-    ['Processor', cpuMs !== null && formatDuration(cpuMs)],
-    ['Memory', memoryBytes !== null && `at most ${formatBytes(memoryBytes)}`],
-    ['Cause', run.cause],
-  ];
+function RunLink({ job: { id, status } }: { readonly job: JobSummary }) {
   return (
-    <dl class="fields">
-      {facts.map(
-        ([name, value]) =>
-          value !== null &&
-          value !== false && (
-            <>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </>
-          ),
-      )}
-    </dl>
+    <>
+      <Link to={`/runs/${id}`}>run {id}</Link> <Status state={status} />
+    </>
+  );
+}
+
+function RunFacts({ run }: RunProps) {
+  const { status, dueAt, requestId, requestedBy, startedAt, endedAt, cpuMs, memoryBytes } = run;
+  return (
+    <Facts
+      facts={[
+        ['Status', <Status key="status" state={status} />],
+        ['Rule', <Link key="rule" to={`/rules/${run.rule}`} children={run.ruleName} />],
+        ['Procedure', run.procedure],
+        ['Due', dueAt && <Time at={dueAt} withDate />],
+        ['Request', requestId && `${requestId}, by ${requestedBy ?? 'somebody'}`],
+        ['Started', <TimeAndAgo key="started" at={startedAt} />],
+        ['Ended', endedAt && <TimeAndAgo at={endedAt} />],
+        [endedAt === null ? 'Runs for' : 'Took', <Duration key="took" from={startedAt} to={endedAt} />],
+        ['Progress', run.progress && <Progress progress={run.progress} />],
+        ['Attempt', run.attempt > 1 && run.attempt],
+        ['Worker', run.runIn === 'inline' ? run.worker : `${run.worker}, in a ${run.runIn} of its own`],
+        ['Processor', cpuMs !== null && formatDuration(cpuMs)],
+        ['Memory', memoryBytes !== null && `at most ${formatBytes(memoryBytes)}`],
+        ['Cause', run.cause],
+      ]}
+    />
   );
 }
 
 /** lino.log also has what is below the rule's level. */
-function LogLink({ run: { id, startedAt, endedAt } }: { readonly run: JobView }) {
+function LogLink({ run: { id, startedAt, endedAt } }: RunProps) {
   const query = new URLSearchParams({ text: `"job":${id}`, since: startedAt, until: endedAt ?? '' });
   return (
     <p>
@@ -147,7 +134,7 @@ function LogLink({ run: { id, startedAt, endedAt } }: { readonly run: JobView })
   );
 }
 
-function Story({ path, run }: { readonly path: string; readonly run: JobView }) {
+function Story({ path, run }: RunProps & { readonly path: string }) {
   // Nothing follows a success.
   const story = useResource<JobStory>(`${path}/story`, run.status === 'done' ? [] : ['jobs', 'rules']);
   return (
@@ -158,20 +145,7 @@ function Story({ path, run }: { readonly path: string; readonly run: JobView }) 
             <Section title="Attempts">
               <ol>
                 {attempts.map(({ attempt, job, text }) => (
-                  <li key={attempt}>
-                    {job === null ? (
-                      text
-                    ) : (
-                      <>
-                        {job.id === run.id ? (
-                          `run ${job.id}`
-                        ) : (
-                          <Link to={`/runs/${job.id}`}>run {job.id}</Link>
-                        )}{' '}
-                        <Status state={job.status} /> <Time at={job.startedAt} /> {job.headline}
-                      </>
-                    )}
-                  </li>
+                  <li key={attempt}>{job === null ? text : <AttemptText job={job} />}</li>
                 ))}
               </ol>
             </Section>
@@ -188,5 +162,13 @@ function Story({ path, run }: { readonly path: string; readonly run: JobView }) 
         </>
       )}
     </Loaded>
+  );
+}
+
+function AttemptText({ job }: { readonly job: JobSummary }) {
+  return (
+    <>
+      <RunLink job={job} /> <Time at={job.startedAt} /> {job.headline}
+    </>
   );
 }

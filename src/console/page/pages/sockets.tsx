@@ -2,14 +2,12 @@
 
 import { useRef } from 'preact/hooks';
 import type { SocketsView, SocketView } from '../../api.js';
-import { announce } from '../announce.js';
 import { post } from '../api.js';
 import { Action } from '../parts/action.js';
-import { confirm } from '../parts/dialog.js';
 import { FilterText } from '../parts/fields.js';
 import { formatBytes, formatNumber } from '../parts/number.js';
 import { Loaded, Page } from '../parts/page.js';
-import { type Column, Table } from '../parts/table.js';
+import { Table, type TableOf } from '../parts/table.js';
 import { formatDuration, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { queryValue } from '../router.js';
@@ -34,13 +32,10 @@ export function SocketsPage() {
               </p>
             ))}
             <Table
-              label="Open WebSockets"
+              {...table}
               rows={sockets.filter(({ id, path, client, groups }) =>
                 [id, path, client ?? '', ...groups].some((value) => value.includes(text)),
               )}
-              rowKey={({ id }) => id}
-              empty="No such WebSocket is open."
-              columns={columns}
             />
           </>
         )}
@@ -49,28 +44,36 @@ export function SocketsPage() {
   );
 }
 
-const columns: ReadonlyArray<Column<SocketView>> = [
-  { title: 'Path', cell: ({ path, id }) => <span title={id}>{path}</span> },
-  { title: 'Client', cell: ({ client }) => client },
-  { title: 'Age', cell: ({ ageMs }) => formatDuration(ageMs) },
-  { title: 'Queued', cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
-  { title: 'Sent', cell: ({ sent }) => formatNumber(sent) },
-  { title: 'Received', cell: ({ received }) => formatNumber(received) },
-  { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
-  { title: 'Groups', cell: ({ groups }) => groups.join(', ') },
-  { title: 'Process', cell: ({ pid }) => pid },
-  { title: 'Actions', cell: (socket) => <Close socket={socket} /> },
-];
+const table: TableOf<SocketView> = {
+  label: 'Open WebSockets',
+  empty: 'No such WebSocket is open.',
+  rowKey: ({ id }) => id,
+  columns: [
+    { title: 'Path', cell: ({ path, id }) => <span title={id}>{path}</span> },
+    { title: 'Client', cell: ({ client }) => client },
+    { title: 'Age', cell: ({ ageMs }) => formatDuration(ageMs) },
+    { title: 'Queued', cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
+    { title: 'Sent', cell: ({ sent }) => formatNumber(sent) },
+    { title: 'Received', cell: ({ received }) => formatNumber(received) },
+    { title: 'Dropped', cell: ({ dropped }) => formatNumber(dropped) },
+    { title: 'Groups', cell: ({ groups }) => groups.join(', ') },
+    { title: 'Process', cell: ({ pid }) => pid },
+    { title: 'Actions', cell: (socket) => <Close socket={socket} /> },
+  ],
+};
 
 function Close({ socket: { id, path, client } }: { readonly socket: SocketView }) {
+  const text = `Closes the WebSocket of ${client ?? 'a client'} at ${path}, with code 1001.`;
   const run = async () => {
-    const text = `Closes the WebSocket of ${client ?? 'a client'} at ${path}, with code 1001.`;
-    if (!(await confirm('Close a WebSocket', text, 'Close it'))) return;
     await post(`sockets/${encodeURIComponent(id)}/close`);
-    announce(`The WebSocket ${id} is closed.`);
+    return `The WebSocket ${id} is closed.`;
   };
   return (
-    <Action label={`Close ${id}`} needs="admin" run={run}>
+    <Action
+      label={`Close ${id}`}
+      question={{ title: 'Close a WebSocket', text, action: 'Close it' }}
+      run={run}
+    >
       Close
     </Action>
   );

@@ -2,10 +2,9 @@
 // does not see it, the table below says the same.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { moved, type Period, ticksOf, zoomed } from '../parts/period.js';
-import { lookOf } from '../parts/reason.js';
-import { toneOf } from '../parts/status.js';
-import { navigate } from '../router.js';
+import { moved, moves, type Period, ticksOf, zoomed } from '../parts/period.js';
+import { lookOf } from '../parts/status.js';
+import { navigate, setQuery } from '../router.js';
 import { isWithin, type TimelineItem, type TimelineRun } from './timeline-items.js';
 
 const height = 144;
@@ -16,58 +15,29 @@ const rows = 3;
 const shapesAt = 62;
 const shapeSize = 18;
 const ticksAt = 114;
-/** In pixels: how far a click may be from what it means, and from where a drag is one. */
-const reach = 12;
-const dragFrom = 4;
 const tickWidth = 80;
+/** In pixels: how far from its begin a drag is one. */
+const dragFrom = 4;
 
 interface TimelineAxisProps {
   readonly label: string;
   readonly period: Period;
   readonly now: number;
+  /** Those of the period, in the order of their times. */
   readonly items: readonly TimelineItem[];
   readonly runs: readonly TimelineRun[];
+  /** The key of an item. */
   readonly selected: string;
-  readonly onMove: (period: Period) => void;
-  readonly onSelect: (item: TimelineItem) => void;
-  readonly onHome: () => void;
+  /** Null goes to now. */
+  readonly onMove: (period: Period | null) => void;
 }
 
-export function TimelineAxis(props: TimelineAxisProps) {
-  const { label, period, now, items, runs, selected, onMove, onSelect, onHome } = props;
+export function TimelineAxis({ label, period, now, items, runs, selected, onMove }: TimelineAxisProps) {
   const element = useRef<HTMLDivElement>(null);
   const width = useWidth(element);
-  const drag = useRef<{ readonly x: number; readonly period: Period; isMoved: boolean } | null>(null);
+  const drag = useRef<{ readonly x: number; readonly period: Period } | null>(null);
   const { from, to } = period;
   const x = (at: number) => Math.max(-1e4, Math.min(1e4, ((at - from) / (to - from)) * width));
-  const shapes = shapesOf(
-    items.filter((item) => isWithin(period, item.at, item.until)),
-    x,
-  );
-  const shownRuns = runs.filter((run) => isWithin(period, run.from, run.to));
-  const shareOf = (event: MouseEvent) =>
-    (event.clientX - (element.current?.getBoundingClientRect().left ?? 0)) / width;
-
-  const click = (event: MouseEvent) => {
-    const { left = 0, top = 0 } = element.current?.getBoundingClientRect() ?? {};
-    const [clickX, clickY] = [event.clientX - left, event.clientY - top];
-    const run = nearest(shownRuns, (one) => awayFrom(clickX, x(one.from), x(one.to)));
-    const shape = nearest(
-      shapes,
-      (one) => awayFrom(clickX, one.x, one.untilX ?? one.x) + Math.abs(clickY - one.y + shapeSize / 4) / rows,
-    );
-    const isRun = clickY < runsAt + runHeight + reach / 2;
-    if (run?.job && (isRun || shape === null)) navigate(`/runs/${run.job.id}`);
-    else if (shape !== null) onSelect(shape.item);
-  };
-  const keys: Readonly<Record<string, () => void>> = {
-    '+': () => onMove(zoomed(period, 1 / 2)),
-    '=': () => onMove(zoomed(period, 1 / 2)),
-    '-': () => onMove(zoomed(period, 2)),
-    ArrowLeft: () => onMove(moved(period, -0.2)),
-    ArrowRight: () => onMove(moved(period, 0.2)),
-    Home: onHome,
-  };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for forms
     <div
@@ -78,31 +48,29 @@ export function TimelineAxis(props: TimelineAxisProps) {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: keys zoom and move it
       tabIndex={0}
       onKeyDown={(event) => {
-        const action = event.ctrlKey || event.altKey || event.metaKey ? undefined : keys[event.key];
-        if (action === undefined) return;
+        const move = moves.find(({ keys }) => keys.includes(event.key));
+        if (move === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
         event.preventDefault();
-        action();
+        onMove(move.from(period));
       }}
       onWheel={(event) => {
         event.preventDefault();
-        const isSideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
-        if (isSideways) onMove(moved(period, event.deltaX / width));
-        else onMove(zoomed(period, 1.25 ** Math.max(-3, Math.min(3, event.deltaY / 50)), shareOf(event)));
+        const { deltaX, deltaY, clientX, currentTarget } = event;
+        const share = (clientX - currentTarget.getBoundingClientRect().left) / width;
+        if (Math.abs(deltaX) > Math.abs(deltaY)) onMove(moved(period, deltaX / width));
+        else onMove(zoomed(period, 1.25 ** Math.max(-3, Math.min(3, deltaY / 50)), share));
       }}
-      onPointerDown={(event) => {
-        if (event.button !== 0) return;
-        drag.current = { x: event.clientX, period, isMoved: false };
-        event.currentTarget.setPointerCapture(event.pointerId);
+      onPointerDown={({ button, clientX }) => {
+        if (button === 0) drag.current = { x: clientX, period };
       }}
-      onPointerMove={(event) => {
-        const { current } = drag;
-        if (current === null) return;
-        const pixels = event.clientX - current.x;
-        if (Math.abs(pixels) >= dragFrom) current.isMoved = true;
-        if (current.isMoved) onMove(moved(current.period, -pixels / width));
+      onPointerMove={({ clientX, pointerId, currentTarget }) => {
+        if (drag.current === null) return;
+        const pixels = clientX - drag.current.x;
+        // From then on it is no click on what is below the pointer.
+        if (Math.abs(pixels) >= dragFrom) currentTarget.setPointerCapture(pointerId);
+        if (currentTarget.hasPointerCapture(pointerId)) onMove(moved(drag.current.period, -pixels / width));
       }}
-      onPointerUp={(event) => {
-        if (drag.current?.isMoved === false) click(event);
+      onPointerUp={() => {
         drag.current = null;
       }}
       onPointerCancel={() => {
@@ -118,88 +86,86 @@ export function TimelineAxis(props: TimelineAxisProps) {
           </g>
         ))}
         {isWithin(period, now, null) && <path class="now" d={`M${x(now)} 0V${ticksAt}`} />}
-        {shownRuns.map(({ from: begin, to: end, job }) => (
-          <rect
-            key={job?.id ?? `f${begin}`}
-            class={job === null ? 'run planned' : `run ${toneOf(job.status)}`}
-            x={x(begin)}
-            y={runsAt}
-            width={Math.max(3, x(end) - x(begin))}
-            height={runHeight}
-          >
-            <title>{job === null ? 'a run to come' : `job ${job.id}: ${job.status}`}</title>
-          </rect>
+        {runs.map((run) => (
+          <Bar key={run.job?.id ?? `f${run.from}`} run={run} x={x(run.from)} untilX={x(run.to)} />
         ))}
-        {shapes.map((shape) => (
-          <Shape key={shape.item.key} shape={shape} isSelected={shape.item.key === selected} />
+        {placed(items, x).map(({ item, row }) => (
+          <Shape
+            key={item.key}
+            item={item}
+            x={x(item.at)}
+            untilX={x(item.until ?? item.at)}
+            y={shapesAt + row * shapeSize}
+            isSelected={item.key === selected}
+          />
         ))}
       </svg>
     </div>
   );
 }
 
-interface PlacedShape {
-  readonly item: TimelineItem;
-  readonly x: number;
-  readonly y: number;
-  readonly untilX: number | null;
-}
-
-function shapesOf(items: readonly TimelineItem[], x: (at: number) => number): PlacedShape[] {
+/** Each in a row where it covers nothing, if there is one. */
+function placed(items: readonly TimelineItem[], x: (at: number) => number) {
   const lastX: number[] = Array(rows).fill(Number.NEGATIVE_INFINITY);
   return items.map((item) => {
-    const itemX = x(item.at);
-    const free = lastX.findIndex((last) => itemX - last >= shapeSize);
+    const free = lastX.findIndex((last) => x(item.at) - last >= shapeSize);
     const row = free === -1 ? lastX.indexOf(Math.min(...lastX)) : free;
-    lastX[row] = itemX;
-    const untilX = item.until === null ? null : x(item.until);
-    return { item, x: itemX, y: shapesAt + row * shapeSize, untilX };
+    lastX[row] = x(item.at);
+    return { item, row };
   });
 }
 
-interface ShapeProps {
-  readonly shape: PlacedShape;
+interface PlaceProps {
+  readonly x: number;
+  readonly untilX: number;
+}
+
+function Bar({ run: { job }, x, untilX }: PlaceProps & { readonly run: TimelineRun }) {
+  const [, tone] = lookOf(job?.status ?? '');
+  return (
+    // The run is also in the table, which keyboards reach.
+    // biome-ignore lint/a11y/noStaticElementInteractions: the mouse's short way only
+    <rect
+      class={job === null ? 'planned' : `run ${tone}`}
+      x={x}
+      y={runsAt}
+      width={Math.max(3, untilX - x)}
+      height={runHeight}
+      onClick={() => job !== null && navigate(`/runs/${job.id}`)}
+    >
+      <title>{job === null ? 'a run to come' : `job ${job.id}: ${job.status}`}</title>
+    </rect>
+  );
+}
+
+interface ShapeProps extends PlaceProps {
+  readonly item: TimelineItem;
+  readonly y: number;
   readonly isSelected: boolean;
 }
 
-function Shape({ shape: { item, x, y, untilX }, isSelected }: ShapeProps) {
-  const [shape, tone] = lookOf(item.reason);
-  if (item.reason === 'clock change') {
+function Shape({ item: { key, reason, sentence }, x, untilX, y, isSelected }: ShapeProps) {
+  const [shape, tone] = lookOf(reason);
+  if (reason === 'clock change') {
     return (
       <g class="clock-change" transform={`translate(${x})`}>
-        <title>{item.sentence}</title>
+        <title>{sentence}</title>
         <path d={`M0 0V${ticksAt}`} />
-        <text y={10}>◷</text>
+        <text y={10}>{shape}</text>
       </g>
     );
   }
   return (
-    <g class={tone} data-reason={item.reason}>
-      <title>{item.sentence}</title>
-      {untilX !== null && <path class="range" d={`M${x} ${y - 5}H${untilX}`} />}
-      {isSelected && <circle class="selected" cx={x} cy={y - 5} r={10} />}
+    // biome-ignore lint/a11y/noStaticElementInteractions: the sentence is also in the table
+    <g class={tone} data-reason={reason} onClick={() => setQuery({ entry: key })}>
+      <title>{sentence}</title>
+      {untilX > x && <path class="range" d={`M${x} ${y - 5}H${untilX}`} />}
+      <circle class={isSelected ? 'target selected' : 'target'} cx={x} cy={y - 5} r={10} />
       <text x={x} y={y}>
         {shape}
       </text>
     </g>
   );
-}
-
-/** What is closest to a click, if anything is close. */
-function nearest<T>(all: readonly T[], distanceOf: (one: T) => number): T | null {
-  let found: T | null = null;
-  let least = reach;
-  for (const one of all) {
-    const distance = distanceOf(one);
-    if (distance > least) continue;
-    found = one;
-    least = distance;
-  }
-  return found;
-}
-
-function awayFrom(at: number, first: number, last: number): number {
-  return Math.max(0, first - at, at - last);
 }
 
 /** The width of an element, in pixels. */

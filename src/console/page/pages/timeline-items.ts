@@ -15,8 +15,6 @@ export interface TimelineItem {
   readonly reason: string;
   readonly sentence: string;
   readonly job: JobSummary | null;
-  /** Its time in words, where it is not `at`. */
-  readonly when?: string;
 }
 
 /** A bar: a run, or one that will be. */
@@ -29,60 +27,56 @@ export interface TimelineRun {
 /** In the order of their times. */
 export function itemsOf(view: TimelineView): TimelineItem[] {
   const items: TimelineItem[] = [
-    ...view.summaries.map(({ day, text }) => ({
-      ...{ key: `s${day}`, at: Date.parse(`${day}T12:00Z`), until: null, when: day },
-      ...{ reason: 'summary', sentence: text, job: null },
-    })),
+    ...view.summaries.map(({ day, text }) =>
+      itemOf(`s${day}`, `${day}T12:00Z`, 'summary', `${day}: ${text}`),
+    ),
     ...view.entries.map(({ id, at, until, reason, sentence, job }) => ({
-      ...{ key: `d${id}`, at: Date.parse(at), until: until === null ? null : Date.parse(until) },
-      ...{ reason, sentence, job },
+      ...itemOf(`d${id}`, at, reason, sentence, job),
+      until: until === null ? null : Date.parse(until),
     })),
-    ...view.jobs.map((job) => ({
-      ...{ key: `r${job.id}`, at: Date.parse(job.startedAt), until: null },
-      ...{ reason: 'run', sentence: `job ${job.id} ${job.status}: ${job.headline}`, job },
-    })),
-    ...view.clockChanges.map(({ at, changeMs }) => ({
-      ...{ key: `c${at}`, at: Date.parse(at), until: null },
-      ...{ reason: 'clock change', sentence: clockText(changeMs), job: null },
-    })),
-    ...view.future.map(({ dueAt, startsAt, endsAt, reason, sentence }, index) => ({
-      ...{ key: `f${dueAt}-${index}`, at: Date.parse(dueAt), until: null },
-      reason: reason === 'started' ? 'due' : reason,
-      sentence: `${sentence}${futureRunText(dueAt, startsAt, endsAt)}`,
-      job: null,
-    })),
+    ...view.jobs.map((job) =>
+      itemOf(`r${job.id}`, job.startedAt, 'run', `job ${job.id} ${job.status}: ${job.headline}`, job),
+    ),
+    ...view.clockChanges.map(({ at, changeMs }) => itemOf(`c${at}`, at, 'clock change', clockText(changeMs))),
+    ...view.future.map((due, index) => {
+      const reason = due.reason === 'started' ? 'due' : due.reason;
+      return itemOf(`f${due.dueAt}-${index}`, due.dueAt, reason, due.sentence + futureRunText(due));
+    }),
   ];
   return items.sort((a, b) => a.at - b.at);
+}
+
+function itemOf(
+  key: string,
+  at: string,
+  reason: string,
+  sentence: string,
+  job: JobSummary | null = null,
+): TimelineItem {
+  return { key, at: Date.parse(at), until: null, reason, sentence, job };
 }
 
 function clockText(changeMs: number): string {
   return `the clocks go ${changeMs > 0 ? 'forward' : 'back'} by ${formatDuration(Math.abs(changeMs))}`;
 }
 
-function futureRunText(dueAt: string, startsAt: string | null, endsAt: string | null): string {
+function futureRunText({ dueAt, startsAt, endsAt }: TimelineView['future'][number]): string {
   if (startsAt === null || endsAt === null) return '';
   const begin = startsAt === dueAt ? '' : `, begins at ${formatSite(startsAt).slice(11)}`;
   return `${begin}, runs for about ${formatDuration(Date.parse(endsAt) - Date.parse(startsAt))}`;
 }
 
 export function runsOf(view: TimelineView): TimelineRun[] {
-  const now = Date.parse(view.now);
-  const jobs = [...view.entries.map(({ job }) => job), ...view.jobs].filter((job) => job !== null);
-  const unique = new Map(jobs.map((job) => [job.id, job]));
-  return [
-    ...Array.from(unique.values(), (job) => ({
-      from: Date.parse(job.startedAt),
-      to: job.endedAt === null ? now : Date.parse(job.endedAt),
-      job,
-    })),
-    ...view.future.flatMap(({ startsAt, endsAt }) =>
-      startsAt === null || endsAt === null
-        ? []
-        : [{ from: Date.parse(startsAt), to: Date.parse(endsAt), job: null }],
-    ),
+  const known = [...view.entries.map(({ job }) => job), ...view.jobs].filter((job) => job !== null);
+  const unique = new Map(known.map((job) => [job.id, job])).values();
+  const runs = [
+    ...Array.from(unique, (job) => ({ from: job.startedAt, to: job.endedAt ?? view.now, job })),
+    ...view.future.map(({ startsAt, endsAt }) => ({ from: startsAt ?? '', to: endsAt ?? '', job: null })),
   ];
+  return runs.map(({ from, to, job }) => ({ from: Date.parse(from), to: Date.parse(to), job }));
 }
 
+/** False for a time that is not known. */
 export function isWithin({ from, to }: Period, first: number, last: number | null): boolean {
   return first <= to && (last ?? first) >= from;
 }

@@ -5,9 +5,9 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TimelineView } from '../../api.js';
 import { Link } from '../parts/link.js';
 import { Loaded } from '../parts/page.js';
-import { isoOf, moved, type Period, periodAround, periodOf, zoomed } from '../parts/period.js';
-import { Reason } from '../parts/reason.js';
-import { type Column, Table } from '../parts/table.js';
+import { isoOf, moves, type Period, periodAround, periodOf, widened } from '../parts/period.js';
+import { Status } from '../parts/status.js';
+import { Table, type TableOf } from '../parts/table.js';
 import { formatSite, now, Time } from '../parts/time.js';
 import { useResource } from '../resource.js';
 import { queryValue, setQuery } from '../router.js';
@@ -27,36 +27,40 @@ interface TimelineProps {
 }
 
 export function Timeline({ id, name, apartMs }: TimelineProps) {
-  const [shown, move] = usePeriod(apartMs);
-  const { period, isMoving } = shown;
-  const { from, to } = useLoadedPeriod(period, isMoving);
+  // A later run must not zoom what somebody reads.
+  const [firstApartMs] = useState(apartMs);
+  const byDefault = periodAround(now.value, firstApartMs);
+  const settled = periodOf(queryValue('from'), queryValue('to')) ?? byDefault;
+  /** While it moves: the period to come. */
+  const [moving, setMoving] = useState<Period | null>(null);
+  const timer = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const period = moving ?? settled;
+  const move = (next: Period | null) => {
+    clearTimeout(timer.current);
+    setMoving(next ?? byDefault);
+    timer.current = setTimeout(() => {
+      setQuery({ from: next && isoOf(next.from), to: next && isoOf(next.to) });
+      setMoving(null);
+    }, addressMs);
+  };
+  const { from, to } = widened(settled);
   const query = new URLSearchParams({ from: isoOf(from), to: isoOf(to) });
   const timeline = useResource<TimelineView>(`rules/${id}/timeline?${query}`, ['rules', 'jobs']);
-  const home = () => move(null);
   return (
     <>
       <div class="actions">
-        <button type="button" aria-label="Zoom in" onClick={() => move(zoomed(period, 1 / 2))}>
-          +
-        </button>
-        <button type="button" aria-label="Zoom out" onClick={() => move(zoomed(period, 2))}>
-          −
-        </button>
-        <button type="button" aria-label="Earlier" onClick={() => move(moved(period, -0.5))}>
-          ‹
-        </button>
-        <button type="button" aria-label="Later" onClick={() => move(moved(period, 0.5))}>
-          ›
-        </button>
-        <button type="button" onClick={home}>
-          Now
-        </button>
+        {moves.map(({ label, text, from }) => (
+          <button key={label} type="button" aria-label={label} onClick={() => move(from(period))}>
+            {text}
+          </button>
+        ))}
         <span class="quiet number">
           {formatSite(period.from).slice(0, 16)} – {formatSite(period.to).slice(0, 16)}
         </span>
       </div>
       <Loaded resource={timeline}>
-        {(view) => <Shown view={view} period={period} name={name} onMove={move} onHome={home} />}
+        {(view) => <Shown view={view} period={period} name={name} onMove={move} />}
       </Loaded>
     </>
   );
@@ -66,35 +70,31 @@ interface ShownProps {
   readonly view: TimelineView;
   readonly period: Period;
   readonly name: string;
-  readonly onMove: (period: Period) => void;
-  readonly onHome: () => void;
+  readonly onMove: (period: Period | null) => void;
 }
 
-function Shown({ view, period, name, onMove, onHome }: ShownProps) {
+function Shown({ view, period, name, onMove }: ShownProps) {
   const items = useMemo(() => itemsOf(view), [view]);
   const runs = useMemo(() => runsOf(view), [view]);
-  const rows = items.filter(({ at, until }) => isWithin(period, at, until)).reverse();
+  const shown = items.filter(({ at, until }) => isWithin(period, at, until));
   const selected = queryValue('entry');
   const chosen = items.find(({ key }) => key === selected);
-  const hidden = rows.length - maxRows;
+  const hidden = shown.length - maxRows;
   return (
     <>
       <TimelineAxis
         label={`Timeline of ${name}`}
         period={period}
         now={Math.max(now.value, Date.parse(view.now))}
-        items={items.filter(({ reason }) => reason !== 'summary')}
-        runs={runs}
+        items={shown.filter(({ reason }) => reason !== 'summary')}
+        runs={runs.filter(({ from, to }) => isWithin(period, from, to))}
         selected={selected}
         onMove={onMove}
-        onSelect={({ key }) => setQuery({ entry: key })}
-        onHome={onHome}
       />
       <p class="chosen" role="status">
-        {chosen !== undefined && (
+        {chosen && (
           <>
-            <Time at={isoOf(chosen.at)} withDate /> <Reason reason={chosen.reason} /> {chosen.sentence}{' '}
-            {chosen.job !== null && <RunLink item={chosen} />}
+            <TimeAndReason item={chosen} /> <What item={chosen} />
           </>
         )}
       </p>
@@ -103,75 +103,39 @@ function Shown({ view, period, name, onMove, onHome }: ShownProps) {
           There are too many decisions: the oldest are left out. Zoom in to see them.
         </p>
       )}
-      <Table
-        label="Decisions and due times, the newest first"
-        columns={columns}
-        rows={rows.slice(0, maxRows)}
-        rowKey={({ key }) => key}
-        empty="Nothing happened in this time, and nothing will."
-      />
+      <Table {...table} rows={shown.reverse().slice(0, maxRows)} />
       {hidden > 0 && <p class="quiet">{hidden} older rows are on the axis. Zoom in to list them.</p>}
     </>
   );
 }
 
-const columns: ReadonlyArray<Column<TimelineItem>> = [
-  {
-    title: 'Time and reason',
+const table: TableOf<TimelineItem> = {
+  label: 'Decisions and due times, the newest first',
+  empty: 'Nothing happened in this time, and nothing will.',
+  rowKey: ({ key }) => key,
+  columns: [
     // In one column, which is two lines on a phone.
-    cell: ({ at, when, reason }) => (
-      <>
-        {when ?? <Time at={new Date(at).toISOString()} withDate />} <Reason reason={reason} />
-      </>
-    ),
-  },
-  {
-    title: 'What',
-    cell: (item) => (
-      <span class="anywhere">
-        {item.sentence} {item.job !== null && <RunLink item={item} />}
-      </span>
-    ),
-  },
-];
+    { title: 'Time and reason', cell: (item) => <TimeAndReason item={item} /> },
+    { title: 'What', cell: (item) => <What item={item} /> },
+  ],
+};
 
-function RunLink({ item: { job } }: { readonly item: TimelineItem }) {
-  return job === null ? null : <Link to={`/runs/${job.id}`}>Open run {job.id}</Link>;
+interface ItemProps {
+  readonly item: TimelineItem;
 }
 
-interface ShownPeriod {
-  readonly period: Period;
-  readonly isMoving: boolean;
+function TimeAndReason({ item: { at, reason } }: ItemProps) {
+  return (
+    <>
+      <Time at={new Date(at).toISOString()} withDate /> <Status state={reason} />
+    </>
+  );
 }
 
-/** The period of the address, or while it moves the one to come. Null goes to the default around now. */
-function usePeriod(apartMs: number): readonly [ShownPeriod, (period: Period | null) => void] {
-  const [moving, setMoving] = useState<Period | null>(null);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  // A later run must not zoom what somebody reads.
-  const [firstApartMs] = useState(apartMs);
-  const byDefault = periodAround(now.value, firstApartMs);
-  const period = moving ?? periodOf(queryValue('from'), queryValue('to')) ?? byDefault;
-  const move = (next: Period | null) => {
-    clearTimeout(timer.current);
-    setMoving(next ?? byDefault);
-    timer.current = setTimeout(() => {
-      setQuery({ from: next && isoOf(next.from), to: next && isoOf(next.to) });
-      setMoving(null);
-    }, addressMs);
-  };
-  return [{ period, isMoving: moving !== null }, move];
-}
-
-/** What is loaded: more than is shown, so that dragging shows something at once. It stays while the user moves. */
-function useLoadedPeriod({ from, to }: Period, isMoving: boolean): Period {
-  const loaded = useRef<Period | null>(null);
-  if (!isMoving || loaded.current === null) {
-    const step = (to - from) / 2;
-    // In whole steps, so that a small move loads nothing else.
-    const first = Math.floor(from / step) * step - step;
-    loaded.current = { from: first, to: first + 5 * step };
-  }
-  return loaded.current;
+function What({ item: { sentence, job } }: ItemProps) {
+  return (
+    <span class="anywhere">
+      {sentence} {job !== null && <Link to={`/runs/${job.id}`}>Open run {job.id}</Link>}
+    </span>
+  );
 }

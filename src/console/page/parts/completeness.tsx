@@ -1,63 +1,49 @@
 // Whether the log is complete: for each sender, the last number that is proven to be in the file.
 
-import { useEffect, useState } from 'preact/hooks';
-import type { CompletenessView } from '../../api.js';
-import { get } from '../api.js';
+import { useEffect } from 'preact/hooks';
+import type { CompletenessView, GapView } from '../../api.js';
+import { useResource } from '../resource.js';
 import { setQuery } from '../router.js';
 import { Link } from './link.js';
-import type { GapRow, GapRows } from './log-list.js';
 import { formatCount, formatNumber } from './number.js';
 
-const checkingMs = 1000;
-const checkedMs = 5000;
+/** The server checks while somebody asks. */
+const askMs = 2000;
 /** Senders that are shown at once. */
 const shownSenders = 30;
 
+/** A range of numbers that is missing. */
+export interface Gap {
+  /** The line before which it was noticed. */
+  readonly id: string;
+  readonly text: string;
+}
+
 /** Asks again and again while the component is there. */
-export function useCompleteness(): CompletenessView | null {
-  const [view, setView] = useState<CompletenessView | null>(null);
+export function useCompleteness(): CompletenessView | undefined {
+  const { data, reload } = useResource<CompletenessView>('log/senders');
   useEffect(() => {
-    const ended = new AbortController();
-    let timer: ReturnType<typeof setTimeout>;
-    const ask = async () => {
-      // The rest of the page says when the server is away.
-      const found = document.hidden
-        ? null
-        : await get<CompletenessView>('log/senders', ended.signal).catch(() => null);
-      if (ended.signal.aborted) return;
-      if (found !== null) setView((old) => (JSON.stringify(old) === JSON.stringify(found) ? old : found));
-      timer = setTimeout(() => void ask(), (found?.checked ?? 1) < 1 ? checkingMs : checkedMs);
-    };
-    void ask();
-    return () => {
-      ended.abort();
-      clearTimeout(timer);
-    };
-  }, []);
-  return view;
+    const timer = setInterval(() => document.hidden || reload(), askMs);
+    return () => clearInterval(timer);
+  }, [reload]);
+  return data.value;
 }
 
-/** The gaps as rows, each before the line where it was noticed. */
-export function gapRowsOf(view: CompletenessView | null): GapRows {
-  const rows = new Map<string, GapRow[]>();
-  for (const { sender, epoch, gaps } of view?.senders ?? []) {
-    for (const { from, to, text, id } of gaps) {
-      const row = { key: `${epoch} ${from}`, text: `${rangeText(sender, from, to)} ${text}` };
-      rows.set(id, [...(rows.get(id) ?? []), row]);
-    }
-  }
-  return rows;
+export function gapsOf(view: CompletenessView | undefined): readonly Gap[] {
+  return (view?.senders ?? []).flatMap(({ sender, gaps }) =>
+    gaps.map((gap) => ({ id: gap.id, text: gapText(sender, gap) })),
+  );
 }
 
-function rangeText(sender: string, from: number, to: number): string {
+function gapText(sender: string, { from, to, text }: GapView): string {
   const numbers = from === to ? formatNumber(from) : `${formatNumber(from)} to ${formatNumber(to)}`;
-  return `${sender}#${numbers} ${from === to ? 'is' : 'are'}`;
+  return `${sender}#${numbers} ${from === to ? 'is' : 'are'} ${text}`;
 }
 
-export function Completeness({ view }: { readonly view: CompletenessView | null }) {
-  if (view === null) return <p class="quiet">Checking the log…</p>;
+export function Completeness({ view }: { readonly view: CompletenessView | undefined }) {
+  if (view === undefined) return <p class="quiet">Checking the log…</p>;
   const { checked, faults, total, senders } = view;
-  const gaps = senders.flatMap(({ sender, gaps }) => gaps.map((gap) => ({ sender, ...gap })));
+  const gaps = gapsOf(view);
   return (
     <details class="completeness">
       <summary>
@@ -65,15 +51,13 @@ export function Completeness({ view }: { readonly view: CompletenessView | null 
         <Verdict faults={faults} gaps={gaps.length} isChecked={checked === 1} />{' '}
         {formatCount(total, 'sender')}.
       </summary>
-      {gaps.length > 0 && (
-        <ul class="gaps">
-          {gaps.slice(0, shownSenders).map(({ sender, from, to, text, id }) => (
-            <li key={`${id} ${from}`}>
-              <Link to={`/log?line=${id}`}>{`${rangeText(sender, from, to)} ${text}`}</Link>
-            </li>
-          ))}
-        </ul>
-      )}
+      <ul class="gaps">
+        {gaps.slice(0, shownSenders).map(({ id, text }) => (
+          <li key={id + text}>
+            <Link to={`/log?line=${id}`}>{text}</Link>
+          </li>
+        ))}
+      </ul>
       <ul class="senders">
         {senders.slice(0, shownSenders).map(({ sender, epoch, first, proven, last, gaps }) => (
           <li key={`${sender} ${epoch}`}>
@@ -102,11 +86,7 @@ interface VerdictProps {
 
 function Verdict({ faults, gaps, isChecked }: VerdictProps) {
   if (faults > 0)
-    return (
-      <span class="bad">
-        ✕ {formatCount(faults, 'fault')}: linod log verify names {faults === 1 ? 'it' : 'them'}.
-      </span>
-    );
+    return <span class="bad">✕ {formatCount(faults, 'fault')}: linod log verify names what is wrong.</span>;
   if (gaps > 0)
     return (
       <span class="warn">

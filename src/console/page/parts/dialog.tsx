@@ -1,8 +1,8 @@
 // Dialogs on the browser's own <dialog>: it keeps the focus inside, and Escape closes it.
 
-import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { messageOf } from '../api.js';
 
 interface DialogProps {
   readonly title: string;
@@ -32,47 +32,53 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   );
 }
 
-interface Question {
+/** What is asked before something is done. */
+export interface Question {
   readonly title: string;
-  readonly text: string;
+  readonly text?: string;
+  /** Names a text that may be given. */
+  readonly field?: string;
+  /** The word on the button. */
   readonly action: string;
-  readonly answer: (isYes: boolean) => void;
 }
 
-const question = signal<Question | null>(null);
-
-/** Asks before something is done. @param action the word on the button, such as `Pause 12 rules` */
-export function confirm(title: string, text: string, action: string): Promise<boolean> {
-  question.value?.answer(false);
-  return new Promise((resolve) => {
-    const asked: Question = {
-      title,
-      text,
-      action,
-      answer: (isYes) => {
-        if (question.value === asked) question.value = null;
-        resolve(isYes);
-      },
-    };
-    question.value = asked;
-  });
+interface QuestionDialogProps {
+  readonly question: Question;
+  /** A refusal is shown in the dialog. */
+  readonly onYes: (text: string) => Promise<void>;
+  readonly onClose: () => void;
 }
 
-/** Where `confirm` shows its question. Once in the page. */
-export function Confirmation() {
-  if (question.value === null) return null;
-  const { title, text, action, answer } = question.value;
+export function QuestionDialog({ question, onYes, onClose }: QuestionDialogProps) {
+  const { title, text, field, action } = question;
+  const [refusal, setRefusal] = useState('');
+  const submit = (event: SubmitEvent & { readonly currentTarget: HTMLFormElement }) => {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget).get('text');
+    onYes(String(given ?? '')).catch((error: unknown) => setRefusal(messageOf(error)));
+  };
   return (
-    <Dialog title={title} onClose={() => answer(false)}>
-      <p>{text}</p>
-      <footer>
-        <button type="button" onClick={() => answer(false)}>
-          Cancel
-        </button>
-        <button type="button" class="primary" onClick={() => answer(true)}>
-          {action}
-        </button>
-      </footer>
+    <Dialog title={title} onClose={onClose}>
+      <form onSubmit={submit}>
+        {text !== undefined && <p>{text}</p>}
+        {field !== undefined && (
+          <label class="filter">
+            <span>{field}</span>
+            <textarea name="text" rows={4} spellcheck={false} />
+          </label>
+        )}
+        <p class="bad" role="alert">
+          {refusal}
+        </p>
+        <footer>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            {action}
+          </button>
+        </footer>
+      </form>
     </Dialog>
   );
 }

@@ -3,8 +3,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { queryValue, setQuery } from '../router.js';
 
-/** After the last key, in ms, before the filter counts. */
-const typingMs = 200;
+/** After the last key, in ms, before what was typed counts. */
+export const typingMs = 200;
 
 interface FilterProps {
   /** Its name in the query. */
@@ -19,7 +19,7 @@ interface FilterTextProps extends FilterProps {
 }
 
 export function FilterText({ name, label, placeholder, isFirst = false }: FilterTextProps) {
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const timer = useRef(0);
   // While the user types, the query is behind.
   const [typed, setTyped] = useState<string | null>(null);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -44,8 +44,16 @@ export function FilterText({ name, label, placeholder, isFirst = false }: Filter
   );
 }
 
+/** From a value of the query to its text. */
+type Choices = Readonly<Record<string, string>>;
+
+/** Choices that are called what they are. */
+export function choices(values: readonly string[]): Choices {
+  return Object.fromEntries(values.map((value) => [value, value]));
+}
+
 interface FilterSelectProps extends FilterProps {
-  readonly options: ReadonlyArray<{ readonly value: string; readonly text: string }>;
+  readonly options: Choices;
   /** The text for no filter. */
   readonly all?: string;
 }
@@ -58,8 +66,7 @@ export function FilterSelect({ name, label, options, all = 'all' }: FilterSelect
         value={queryValue(name)}
         onChange={({ currentTarget }) => setQuery({ [name]: currentTarget.value })}
       >
-        <option value="">{all}</option>
-        {options.map(({ value, text }) => (
+        {Object.entries({ '': all, ...options }).map(([value, text]) => (
           <option key={value} value={value}>
             {text}
           </option>
@@ -69,24 +76,23 @@ export function FilterSelect({ name, label, options, all = 'all' }: FilterSelect
   );
 }
 
-interface TabsProps {
-  readonly label: string;
-  /** Its name in the query. The first tab is the default. */
-  readonly name: string;
-  readonly tabs: ReadonlyArray<{ readonly value: string; readonly text: string }>;
+interface TabsProps extends FilterProps {
+  /** The first tab is the default. */
+  readonly tabs: Choices;
 }
 
 /** Switches between views of a page. */
 export function Tabs({ label, name, tabs }: TabsProps) {
-  const current = queryValue(name) || tabs[0]?.value;
+  const [first = ''] = Object.keys(tabs);
+  const current = queryValue(name) || first;
   return (
     <nav class="tabs" aria-label={label}>
-      {tabs.map(({ value, text }, index) => (
+      {Object.entries(tabs).map(([value, text]) => (
         <button
           key={value}
           type="button"
-          aria-current={value === current ? 'true' : undefined}
-          onClick={() => setQuery({ [name]: index === 0 ? null : value })}
+          aria-current={value === current || undefined}
+          onClick={() => setQuery({ [name]: value === first ? null : value })}
         >
           {text}
         </button>

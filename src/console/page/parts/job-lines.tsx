@@ -1,35 +1,36 @@
 // What a run logged, as it comes.
 
 import { signal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { JobLine } from '../../api.js';
 import { get } from '../api.js';
-import { Refresher } from '../refresher.js';
+import { Live, useLive } from '../live.js';
 import { levelTones } from './status.js';
+import { Code } from './text.js';
 import { Time } from './time.js';
+
+class LiveLines extends Live {
+  readonly lines = signal<readonly JobLine[]>([]);
+  readonly #path: string;
+
+  constructor(path: string) {
+    super(['lines']);
+    this.#path = path;
+  }
+
+  override async load(abort: AbortSignal): Promise<void> {
+    for (let hasMore = true; hasMore; ) {
+      const after = this.lines.peek().at(-1)?.id ?? 0;
+      const more = await get<readonly JobLine[]>(`${this.#path}/lines?after=${after}`, abort);
+      hasMore = more.length > 0;
+      if (hasMore) this.lines.value = [...this.lines.peek(), ...more];
+    }
+  }
+}
 
 /** Shows the newest line as long as the reader is at the end. @param path `jobs/17` */
 export function JobLines({ path }: { readonly path: string }) {
-  const lines = useMemo(() => signal<readonly JobLine[]>([]), [path]);
-  const error = useMemo(() => signal<string | null>(null), [path]);
-  useEffect(() => {
-    const refresher = new Refresher({
-      topics: ['lines'],
-      load: async (abort) => {
-        for (let hasMore = true; hasMore; ) {
-          const after = lines.peek().at(-1)?.id ?? 0;
-          const more = await get<readonly JobLine[]>(`${path}/lines?after=${after}`, abort);
-          hasMore = more.length > 0;
-          if (hasMore) lines.value = [...lines.peek(), ...more];
-        }
-      },
-      onError: (message) => {
-        error.value = message;
-      },
-    });
-    return () => refresher.stop();
-  }, [path]);
-
+  const { lines, error } = useLive(() => new LiveLines(path), path);
   const box = useRef<HTMLPreElement>(null);
   const isAtEnd = useRef(true);
   useLayoutEffect(() => {
@@ -38,14 +39,9 @@ export function JobLines({ path }: { readonly path: string }) {
   if (error.value !== null) return <p class="problem bad">{error.value}</p>;
   if (lines.value.length === 0) return <p class="quiet">It has logged nothing.</p>;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a section does not keep the line breaks
-    <pre
-      ref={box}
-      class="code lines"
-      role="region"
-      aria-label="Log"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-      tabIndex={0}
+    <Code
+      label="Log"
+      boxRef={box}
       onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
         isAtEnd.current = scrollTop + clientHeight > scrollHeight - 20;
       }}
@@ -55,6 +51,6 @@ export function JobLines({ path }: { readonly path: string }) {
           <Time at={at} /> {level} {text}
         </div>
       ))}
-    </pre>
+    </Code>
   );
 }

@@ -6,15 +6,16 @@ import { formatCount, formatNumber } from './number.js';
 import { Table, type TableProps } from './table.js';
 import { Time } from './time.js';
 
-type PagedTableProps<Row> = Omit<TableProps<Row>, 'rows' | 'isLong' | 'onView' | 'total'> & {
+type PagedTableProps<Row> = Omit<TableProps<Row>, 'rows' | 'long'> & {
   readonly list: PagedList<Row>;
 };
 
 export function PagedTable<Row>({ list, ...table }: PagedTableProps<Row>) {
-  const { rows, total, onView, isLoaded } = list;
+  const { rows, total, onView, end } = list;
+  const long = { onView, total: Math.max(total.value ?? 0, rows.value.length) };
   return (
     <>
-      {isLoaded.value && <Table {...table} rows={rows.value} isLong onView={onView} total={total.value} />}
+      {end.value && <Table {...table} rows={rows.value} long={long} />}
       <ListFoot list={list} />
     </>
   );
@@ -22,9 +23,9 @@ export function PagedTable<Row>({ list, ...table }: PagedTableProps<Row>) {
 
 function ListFoot<Row>({ list }: { readonly list: PagedList<Row> }) {
   if (list.error.value !== null) return <p class="problem bad">{list.error.value}</p>;
-  if (!list.isLoaded.value) return <p class="quiet">Loading…</p>;
-  const { value: searchedTo } = list.searchedTo;
-  if (searchedTo !== null) {
+  if (list.end.value === undefined) return <p class="quiet">Loading…</p>;
+  const { next, searchedTo } = list.end.value;
+  if (searchedTo != null) {
     return (
       <p class="problem warn">
         The search took too long. It got back to <Time at={searchedTo} withDate />.{' '}
@@ -36,11 +37,7 @@ function ListFoot<Row>({ list }: { readonly list: PagedList<Row> }) {
   }
   const count = list.rows.value.length;
   const total = list.total.value ?? count;
-  if (!list.hasMore.value && count === total) return <p class="quiet">{formatCount(count, 'row')}</p>;
-  const loaded = formatNumber(count);
-  return (
-    <p class="quiet">
-      {total > count ? `${loaded} of ${formatCount(total, 'row')}` : `${loaded} rows so far`}
-    </p>
-  );
+  if (total === 0) return null;
+  if (total > count) return <p class="quiet">{`${formatNumber(count)} of ${formatCount(total, 'row')}`}</p>;
+  return <p class="quiet">{`${formatCount(count, 'row')}${next === null ? '' : ' so far'}`}</p>;
 }

@@ -39,6 +39,30 @@ export function moved({ from, to }: Period, share: number): Period {
   return { from: from + ms, to: to + ms };
 }
 
+/** What is loaded of it: more, so that dragging shows something at once, in whole steps, so that a small move loads nothing. */
+export function widened({ from, to }: Period): Period {
+  const step = (to - from) / 2;
+  const first = Math.floor(from / step) * step - step;
+  return { from: first, to: first + 5 * step };
+}
+
+interface Move {
+  readonly keys: readonly string[];
+  readonly label: string;
+  readonly text: string;
+  /** Null goes to now. */
+  readonly from: (period: Period) => Period | null;
+}
+
+/** How somebody moves through time, by buttons and keys. */
+export const moves: readonly Move[] = [
+  { keys: ['+', '='], label: 'Zoom in', text: '+', from: (period) => zoomed(period, 1 / 2) },
+  { keys: ['-'], label: 'Zoom out', text: '−', from: (period) => zoomed(period, 2) },
+  { keys: ['ArrowLeft'], label: 'Earlier', text: '‹', from: (period) => moved(period, -0.25) },
+  { keys: ['ArrowRight'], label: 'Later', text: '›', from: (period) => moved(period, 0.25) },
+  { keys: ['Home'], label: 'Now', text: 'Now', from: () => null },
+];
+
 /** The period of an address; null when there is none, or it is wrong. */
 export function periodOf(fromText: string, toText: string): Period | null {
   const [from, to] = [Date.parse(fromText), Date.parse(toText)];

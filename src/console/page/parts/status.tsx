@@ -1,9 +1,14 @@
-// The state of a job, rule or worker: a shape, a word and a colour.
+// The state of a job, rule or worker, or a reason of the ledger: a shape, a word and a colour.
+
+import type { JobSummary } from '../../api.js';
+import { formatNumber } from './number.js';
 
 /** The colour's meaning. */
 export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'quiet';
 
-const known: Readonly<Record<string, readonly [shape: string, tone: Tone]>> = {
+type Look = readonly [shape: string, tone: Tone];
+
+const looks: Readonly<Record<string, Look>> = {
   done: ['✓', 'good'],
   active: ['✓', 'good'],
   alive: ['✓', 'good'],
@@ -16,9 +21,22 @@ const known: Readonly<Record<string, readonly [shape: string, tone: Tone]>> = {
   silent: ['?', 'bad'],
   suspended: ['◔', 'warn'],
   paused: ['‖', 'warn'],
-  cancelled: ['–', 'quiet'],
+  cancelled: ['‖', 'warn'],
   removed: ['–', 'quiet'],
   never: ['–', 'quiet'],
+  started: ['●', 'good'],
+  late: ['◐', 'warn'],
+  requested: ['▶', 'busy'],
+  again: ['↻', 'busy'],
+  skipped: ['✕', 'warn'],
+  dropped: ['⊘', 'bad'],
+  taken: ['=', 'quiet'],
+  moved: ['→', 'quiet'],
+  resumed: ['▷', 'good'],
+  reactivated: ['▷', 'good'],
+  edited: ['✎', 'quiet'],
+  ended: ['■', 'quiet'],
+  'clock change': ['◷', 'warn'],
 };
 
 /** The tone of a line of the log; none for INFO. */
@@ -29,9 +47,9 @@ export const levelTones: Readonly<Record<string, Tone>> = {
   CRITICAL: 'bad',
 };
 
-/** The tone of a state; `quiet` for an unknown one. */
-export function toneOf(state: string): Tone {
-  return known[state]?.[1] ?? 'quiet';
+/** How a state or reason looks; a quiet dot for an unknown one. */
+export function lookOf(state: string): Look {
+  return looks[state] ?? ['•', 'quiet'];
 }
 
 interface StatusProps {
@@ -42,12 +60,28 @@ interface StatusProps {
 }
 
 export function Status({ state, text = state, title }: StatusProps) {
+  const [shape, tone] = lookOf(state);
   return (
-    <span class={`status ${toneOf(state)}`} title={title ?? undefined}>
+    <span class={`status ${tone}`} title={title ?? undefined}>
       <span class="shape" aria-hidden="true">
-        {known[state]?.[0] ?? '•'}
+        {shape}
       </span>
       {text}
+    </span>
+  );
+}
+
+interface ProgressProps {
+  readonly progress: NonNullable<JobSummary['progress']>;
+}
+
+/** How far a run is. */
+export function Progress({ progress: { done, total, text } }: ProgressProps) {
+  const count = total === null ? formatNumber(done) : `${formatNumber(done)} of ${formatNumber(total)}`;
+  return (
+    <span>
+      {total !== null && <progress value={done} max={total} aria-label="progress" />}{' '}
+      <span class="number">{count}</span> {text}
     </span>
   );
 }

@@ -1,9 +1,9 @@
 // The last runs of a rule as small bars: height for duration, shape and colour for status.
 
-import type { JobStatus, RuleSummary } from '../../api.js';
+import type { RuleSummary } from '../../api.js';
 import { navigate } from '../router.js';
 import { formatCount } from './number.js';
-import { toneOf } from './status.js';
+import { lookOf } from './status.js';
 import { formatDuration } from './time.js';
 
 type Strip = RuleSummary['strip'];
@@ -12,23 +12,18 @@ const barWidth = 4;
 const height = 20;
 const slots = 50;
 
-interface RunStripProps {
-  readonly runs: Strip;
-}
-
 /** One path for each status, because a list shows thousands of bars. A click opens the run. */
-export function RunStrip({ runs }: RunStripProps) {
+export function RunStrip({ runs }: { readonly runs: Strip }) {
   const longestMs = Math.max(1, ...runs.map(({ ms }) => ms ?? 0));
-  const paths = new Map<JobStatus, string>();
-  for (const [index, run] of runs.entries()) {
-    const bar = barPath(run, (slots - runs.length + index) * barWidth, longestMs);
-    paths.set(run.status, (paths.get(run.status) ?? '') + bar);
-  }
-  const runAt = (event: MouseEvent & { readonly currentTarget: SVGSVGElement }) => {
-    const { left, width } = event.currentTarget.getBoundingClientRect();
-    const slot = Math.floor(((event.clientX - left) / width) * slots);
-    return runs[slot - slots + runs.length];
+  const bars = runs.map((run, index) => ({
+    status: run.status,
+    path: barPath(run, (slots - runs.length + index) * barWidth, longestMs),
+  }));
+  const runAt = ({ currentTarget, clientX }: MouseEvent & { readonly currentTarget: SVGSVGElement }) => {
+    const { left, width } = currentTarget.getBoundingClientRect();
+    return runs[Math.floor(((clientX - left) / width) * slots) - slots + runs.length];
   };
+  const summary = summarise(runs);
   return (
     // The runs are also in the list of runs, which keyboards reach.
     // biome-ignore lint/a11y/useKeyWithClickEvents: the mouse's short way only
@@ -36,20 +31,20 @@ export function RunStrip({ runs }: RunStripProps) {
       class="strip"
       viewBox={`0 0 ${slots * barWidth} ${height}`}
       role="img"
-      aria-label={summarise(runs)}
+      aria-label={summary}
       onMouseMove={(event) => {
         const run = runAt(event);
         const title = event.currentTarget.querySelector('title');
-        if (title !== null) title.textContent = run === undefined ? summarise(runs) : describe(run);
+        if (title !== null) title.textContent = run === undefined ? summary : describe(run);
       }}
       onClick={(event) => {
         const run = runAt(event);
         if (run !== undefined) navigate(`/runs/${run.job}`);
       }}
     >
-      <title>{summarise(runs)}</title>
-      {[...paths].map(([status, path]) => (
-        <path key={status} class={toneOf(status)} d={path} />
+      <title>{summary}</title>
+      {[...Map.groupBy(bars, ({ status }) => status)].map(([status, some]) => (
+        <path key={status} class={lookOf(status)[1]} d={some.map(({ path }) => path).join('')} />
       ))}
     </svg>
   );
@@ -72,7 +67,6 @@ function describe({ job, status, ms }: Strip[number]): string {
 /** `50 runs: 48 done, 2 failed` */
 function summarise(runs: Strip): string {
   if (runs.length === 0) return 'no runs yet';
-  const counts = new Map<string, number>();
-  for (const { status } of runs) counts.set(status, (counts.get(status) ?? 0) + 1);
-  return `${formatCount(runs.length, 'run')}: ${[...counts].map(([status, n]) => `${n} ${status}`).join(', ')}`;
+  const counts = [...Map.groupBy(runs, ({ status }) => status)];
+  return `${formatCount(runs.length, 'run')}: ${counts.map(([status, { length }]) => `${length} ${status}`).join(', ')}`;
 }

@@ -1,13 +1,12 @@
 // A table whose headers sort, whose rows can be selected, and which renders only the rows on the screen.
 
-import type { Signal } from '@preact/signals';
-import type { ComponentChildren, VNode } from 'preact';
+import { type Signal, signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 import { queryValue, setQuery } from '../router.js';
-import { isNarrow } from './screen.js';
-import { useVisibleRows } from './visible-rows.js';
+import { type OnView, rowHeight, useVisibleRows } from './visible-rows.js';
 
-export interface Column<Row> {
+interface Column<Row> {
   /** Other than those of all other columns. */
   readonly title: string;
   readonly cell: (row: Row) => ComponentChildren;
@@ -19,53 +18,45 @@ export interface Column<Row> {
   readonly width?: string;
 }
 
-export interface TableProps<Row> {
+type Key = number | string;
+
+/** What a table is. Define it once, outside of the component: cells are rendered again when the columns are others. */
+export interface TableOf<Row> {
   /** What it lists. */
   readonly label: string;
-  /** Define them once, outside of the component: rows are rendered again when they are others. */
   readonly columns: ReadonlyArray<Column<Row>>;
-  readonly rows: readonly Row[];
-  readonly rowKey: (row: Row) => number | string;
+  readonly rowKey: (row: Row) => Key;
   /** What to say when there are no rows. */
   readonly empty: string;
-  /** A long table has rows of one line each, and renders only those on the screen. */
-  readonly isLong?: boolean;
-  /** How many rows there are in all, if not all are loaded. */
-  readonly total?: number | undefined;
-  /** Called with the indices of the rows on the screen, for a long table. */
-  readonly onView?: (first: number, last: number) => void;
-  /** The keys of the selected rows. The table has checkboxes when it is given. */
-  readonly selection?: Signal<ReadonlySet<number | string>>;
   /** Names a row for its checkbox. */
   readonly rowName?: (row: Row) => string;
 }
 
+export interface TableProps<Row> extends TableOf<Row> {
+  readonly rows: readonly Row[];
+  /** A long table has rows of one line each, and renders only those on the screen. `total` counts those not loaded, too. */
+  readonly long?: { readonly onView: OnView; readonly total: number };
+  /** The keys of the selected rows. The table has checkboxes when it is given. */
+  readonly selection?: Signal<ReadonlySet<Key>> | false;
+}
+
+const narrow = matchMedia('(max-width: 720px)');
+/** Whether the screen is narrow, as theme.css has it. */
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener('change', () => {
+  isNarrow.value = narrow.matches;
+});
+
 /** The order is `sort` in the query: `name` or `-name`. */
 export function Table<Row>(props: TableProps<Row>) {
-  const {
-    label,
-    columns,
-    rows,
-    rowKey,
-    empty,
-    isLong = false,
-    total = rows.length,
-    onView,
-    selection,
-  } = props;
+  const { label, columns, rows, rowKey, empty, long, selection } = props;
   const body = useRef<HTMLTableSectionElement>(null);
-  const cachedRow = useRowCache(props);
-  const visible = useVisibleRows(body, isLong ? rows.length : null, onView);
+  const [first, last] = useVisibleRows(body, rows.length, long?.onView);
   if (rows.length === 0) return <p class="quiet">{empty}</p>;
-  const { first, last, rowHeight } = isLong ? visible : { first: 0, last: rows.length, rowHeight: 0 };
   return (
     // On narrow screens the table scrolls, and the keyboard must reach what scrolls.
     <section class="scroll" aria-label={label} tabIndex={isNarrow.value ? 0 : undefined}>
-      <table
-        class={isLong ? 'long' : undefined}
-        aria-label={label}
-        aria-rowcount={isLong ? Math.max(total, rows.length) + 1 : undefined}
-      >
+      <table class={long && 'long'} aria-label={label} aria-rowcount={long && long.total + 1}>
         <colgroup>
           {selection && <col class="select" />}
           {columns.map(({ title, width = '', class: name }) => (
@@ -73,43 +64,31 @@ export function Table<Row>(props: TableProps<Row>) {
           ))}
         </colgroup>
         <thead>
-          <tr aria-rowindex={isLong ? 1 : undefined}>
-            {selection && <SelectAll rows={rows} rowKey={rowKey} selection={selection} />}
+          <tr aria-rowindex={long && 1}>
+            {selection && (
+              <th scope="col" class="select">
+                <Check
+                  label="Select all rows that are loaded"
+                  keys={rows.map(rowKey)}
+                  selection={selection}
+                />
+              </th>
+            )}
             {columns.map((column) => (
-              <Header key={column.title} column={column} />
+              <Header key={column.title} {...column} />
             ))}
           </tr>
         </thead>
         <tbody ref={body}>
-          <Spacer height={first * rowHeight} />
-          {rows.slice(first, last).map((row, offset) => cachedRow(row, first + offset))}
-          <Spacer height={(rows.length - last) * rowHeight} />
+          <Spacer rows={first} />
+          {rows.slice(first, last).map((row, offset) => (
+            <TableRow key={rowKey(row)} table={props} row={row} index={first + offset} />
+          ))}
+          <Spacer rows={rows.length - last} />
         </tbody>
       </table>
     </section>
   );
-}
-
-/**
- * Renders rows, and those that were rendered before only when they have changed. While a table scrolls, most of its rows
- * stay. That needs `columns` which are the same ones each time.
- */
-function useRowCache<Row>(props: TableProps<Row>): (row: Row, index: number) => VNode {
-  const { columns, selection, rowKey } = props;
-  const cache = useRef(new Map<number | string, { row: Row; index: number; node: VNode }>());
-  // With other columns all rows are others.
-  useMemo(() => cache.current.clear(), [columns, selection]);
-  const rendered: typeof cache.current = new Map();
-  const before = cache.current;
-  cache.current = rendered;
-  return (row, index) => {
-    const key = rowKey(row);
-    const known = before.get(key);
-    const isSame = known !== undefined && known.row === row && known.index === index;
-    const node = isSame ? known.node : <TableRow key={key} table={props} row={row} index={index} />;
-    rendered.set(key, { row, index, node });
-    return node;
-  };
 }
 
 interface TableRowProps<Row> {
@@ -119,89 +98,73 @@ interface TableRowProps<Row> {
 }
 
 function TableRow<Row>({ table, row, index }: TableRowProps<Row>) {
-  const { columns, selection, isLong } = table;
-  return (
-    <tr data-row={index} tabIndex={-1} aria-rowindex={isLong ? index + 2 : undefined}>
-      {selection && <Select row={row} {...table} selection={selection} />}
-      {columns.map((column) => (
-        <td key={column.title} class={column.class}>
-          {column.cell(row)}
+  const { columns, selection, long, rowKey, rowName = rowKey } = table;
+  // While a table scrolls, most of its rows stay as they are.
+  const cells = useMemo(
+    () =>
+      columns.map(({ title, class: name, cell }) => (
+        <td key={title} class={name}>
+          {cell(row)}
         </td>
-      ))}
+      )),
+    [columns, row],
+  );
+  return (
+    <tr data-row={index} tabIndex={-1} aria-rowindex={long && index + 2}>
+      {selection && (
+        <td class="select">
+          <Check label={`Select ${rowName(row)}`} keys={[rowKey(row)]} selection={selection} />
+        </td>
+      )}
+      {cells}
     </tr>
   );
 }
 
 /** Takes the room of rows that are not rendered. */
-function Spacer({ height }: { readonly height: number }) {
+function Spacer({ rows }: { readonly rows: number }) {
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row is not focusable
-  return height > 0 ? <tr aria-hidden="true" style={{ height: `${height}px` }} /> : null;
+  return rows > 0 ? <tr aria-hidden="true" style={{ height: `${rows * rowHeight}px` }} /> : null;
 }
 
-function Header<Row>({ column }: { readonly column: Column<Row> }) {
-  const { title, sort } = column;
-  if (sort === undefined)
-    return (
-      <th scope="col" class={column.class}>
-        {title}
-      </th>
-    );
+function Header<Row>({ title, sort, class: name }: Column<Row>) {
   const current = queryValue('sort');
-  const order = current === sort ? 'ascending' : current === `-${sort}` ? 'descending' : undefined;
-  const next = order === 'ascending' ? `-${sort}` : order === 'descending' ? null : sort;
+  const isUp = current === sort;
+  const order = isUp ? 'ascending' : current === `-${sort}` ? 'descending' : undefined;
+  const next = order === undefined ? sort : isUp ? `-${sort}` : null;
   return (
-    <th scope="col" class={column.class} aria-sort={order}>
-      <button type="button" class="plain" onClick={() => setQuery({ sort: next })}>
-        {title}
-        <span aria-hidden="true">{order === 'ascending' ? ' ▲' : order === 'descending' ? ' ▼' : ''}</span>
-      </button>
+    <th scope="col" class={name} aria-sort={order}>
+      {next === undefined ? (
+        title
+      ) : (
+        <button type="button" class="plain" onClick={() => setQuery({ sort: next })}>
+          {title}
+          <span aria-hidden="true">{order && (isUp ? ' ▲' : ' ▼')}</span>
+        </button>
+      )}
     </th>
   );
 }
 
-type Selection = Signal<ReadonlySet<number | string>>;
-
-interface SelectAllProps<Row> extends Pick<TableProps<Row>, 'rows' | 'rowKey'> {
-  readonly selection: Selection;
+interface CheckProps {
+  readonly label: string;
+  /** The rows that it selects. */
+  readonly keys: readonly Key[];
+  readonly selection: Signal<ReadonlySet<Key>>;
 }
 
-function SelectAll<Row>({ rows, rowKey, selection }: SelectAllProps<Row>) {
-  const count = rows.filter((row) => selection.value.has(rowKey(row))).length;
+function Check({ label, keys, selection }: CheckProps) {
+  const count = keys.filter((key) => selection.value.has(key)).length;
   return (
-    <th scope="col" class="select">
-      <input
-        type="checkbox"
-        aria-label="Select all rows that are loaded"
-        checked={count > 0 && count === rows.length}
-        indeterminate={count > 0 && count < rows.length}
-        onChange={({ currentTarget: { checked } }) => {
-          selection.value = new Set(checked ? rows.map(rowKey) : []);
-        }}
-      />
-    </th>
-  );
-}
-
-interface SelectProps<Row> extends Pick<TableProps<Row>, 'rowKey' | 'rowName'> {
-  readonly row: Row;
-  readonly selection: Selection;
-}
-
-function Select<Row>({ row, rowKey, rowName, selection }: SelectProps<Row>) {
-  const key = rowKey(row);
-  return (
-    <td class="select">
-      <input
-        type="checkbox"
-        aria-label={`Select ${rowName?.(row) ?? key}`}
-        checked={selection.value.has(key)}
-        onChange={({ currentTarget: { checked } }) => {
-          const keys = new Set(selection.peek());
-          if (checked) keys.add(key);
-          else keys.delete(key);
-          selection.value = keys;
-        }}
-      />
-    </td>
+    <input
+      type="checkbox"
+      aria-label={label}
+      checked={count === keys.length}
+      indeterminate={count > 0 && count < keys.length}
+      onChange={({ currentTarget: { checked } }) => {
+        const others = [...selection.peek()].filter((key) => !keys.includes(key));
+        selection.value = new Set(checked ? [...others, ...keys] : others);
+      }}
+    />
   );
 }

@@ -5,70 +5,47 @@ import { session } from '../session.js';
 
 /** The time now, to the second, while the tab is shown. */
 export const now = signal(Date.now());
-setInterval(() => {
+function tick(): void {
   if (!document.hidden) now.value = Date.now();
-}, 1_000);
-document.addEventListener('visibilitychange', () => {
-  now.value = Date.now();
-});
+}
+setInterval(tick, 1_000);
+document.addEventListener('visibilitychange', tick);
 
-const siteZone = computed(() => session.value?.site.timezone ?? 'UTC');
+const siteFormat = computed(() => formatIn(session.value?.site.timezone ?? 'UTC'));
+const browserFormat = formatIn();
 /** The date in the site's zone. */
-export const siteToday = computed(() => formatWall(now.value, siteZone.value).slice(0, 10));
+export const siteToday = computed(() => formatSite(now.value).slice(0, 10));
 
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** `2026-03-29 02:30:00` in a time zone; the browser's when left out. */
-function formatWall(instant: number | string, timeZone?: string): string {
-  const key = timeZone ?? '';
-  let format = formats.get(key);
-  if (format === undefined) {
-    // Swedish is the language whose dates are written in the order of ISO 8601.
-    format = new Intl.DateTimeFormat('sv-SE', {
-      dateStyle: 'short',
-      timeStyle: 'medium',
-      ...(timeZone === undefined ? {} : { timeZone }),
-    });
-    formats.set(key, format);
-  }
-  return format.format(new Date(instant));
+function formatIn(timeZone?: string): Intl.DateTimeFormat {
+  // Swedish is the language whose dates are written in the order of ISO 8601.
+  return new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone });
 }
 
-/** The same in the site's zone. */
+/** `2026-03-29 02:30:00` in the site's zone. */
 export function formatSite(instant: number | string): string {
-  return formatWall(instant, siteZone.value);
+  return siteFormat.value.format(new Date(instant));
 }
 
-interface TimeProps {
+interface InstantProps {
   /** ISO 8601; nothing is shown for null. */
   readonly at: string | null;
-  /** Always with the date. By default only on another day. */
-  readonly withDate?: boolean;
 }
 
-/** A time of day, with the date when it is not today. */
-export function Time({ at, withDate = false }: TimeProps) {
+/** A time of day, with the date when it is not today, or always. */
+export function Time({ at, withDate = false }: InstantProps & { readonly withDate?: boolean }) {
   if (at === null) return null;
   const text = formatSite(at);
-  const isToday = !withDate && text.startsWith(siteToday.value);
-  return (
-    <time dateTime={at} title={titleOf(at)}>
-      {isToday ? text.slice(11) : text}
-    </time>
-  );
+  return <Instant at={at} text={!withDate && text.startsWith(siteToday.value) ? text.slice(11) : text} />;
 }
 
 /** How long ago, or in how long: `3 min ago`, `in 2 h`. */
-export function Ago({ at }: { readonly at: string | null }) {
+export function Ago({ at }: InstantProps) {
   if (at === null) return null;
   const ms = Date.parse(at) - now.value;
+  const [name, size] = units.find(([, size]) => Math.abs(ms) >= size) ?? ['', 1];
+  const rough = `${Math.floor(Math.abs(ms) / size)} ${name}`;
   // A clock that is a moment ahead makes nothing future.
-  const text = ms >= 1_000 ? `in ${formatRough(ms)}` : ms > -1_000 ? 'now' : `${formatRough(-ms)} ago`;
-  return (
-    <time dateTime={at} title={titleOf(at)}>
-      {text}
-    </time>
-  );
+  return <Instant at={at} text={name === '' ? 'now' : ms > 0 ? `in ${rough}` : `${rough} ago`} />;
 }
 
 /** A time, and how long ago that was. */
@@ -83,9 +60,15 @@ export function TimeAndAgo({ at }: { readonly at: string }) {
   );
 }
 
-function titleOf(at: string): string {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return `${formatSite(at)} ${siteZone.value}\n${formatWall(at)} ${zone} (this browser)`;
+function Instant({ at, text }: { readonly at: string; readonly text: string }) {
+  const zones = [siteFormat.value, browserFormat].map(
+    (format) => `${format.format(new Date(at))} ${format.resolvedOptions().timeZone}`,
+  );
+  return (
+    <time dateTime={at} title={`${zones.join('\n')} (this browser)`}>
+      {text}
+    </time>
+  );
 }
 
 const units = [
@@ -94,12 +77,6 @@ const units = [
   ['min', 60_000],
   ['s', 1_000],
 ] as const;
-
-/** The largest unit only: `3 min`. */
-function formatRough(ms: number): string {
-  const [name, size] = units.find(([, size]) => ms >= size) ?? ['s', 1_000];
-  return `${Math.floor(ms / size)} ${name}`;
-}
 
 /** Two units at most: `320 ms`, `4.2 s`, `3 min 5 s`, `2 d 4 h`. */
 export function formatDuration(ms: number): string {

@@ -3,57 +3,38 @@
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useState } from 'preact/hooks';
 
+/** Called with the indices of the rows on the screen. */
+export type OnView = (first: number, last: number) => void;
+
+/** In pixels, as theme.css has it. */
+export const rowHeight = 33;
+/** Rows on the screen, at most. */
+const shown = Math.ceil(screen.height / rowHeight) + 10;
 /** Rows before and after the visible ones, so that quick scrolling shows no gaps. */
 const extraRows = 20;
-/** Until the first row is measured. */
-const guessedHeight = 33;
 
-interface VisibleRows {
-  /** The first row to render. */
-  readonly first: number;
-  /** Behind the last row to render. */
-  readonly last: number;
-  readonly rowHeight: number;
-}
-
-/** @param count null when the table is not a long one */
+/** The first row to render, and the one behind the last: all, without `onView`. Then the table is no long one. */
 export function useVisibleRows(
   body: RefObject<HTMLElement | null>,
-  count: number | null,
-  onView?: (first: number, last: number) => void,
-): VisibleRows {
-  const [range, setRange] = useState<VisibleRows>({ first: 0, last: 60, rowHeight: guessedHeight });
+  count: number,
+  onView?: OnView,
+): readonly [first: number, last: number] {
+  const [first, setFirst] = useState(0);
   useLayoutEffect(() => {
-    if (count === null) return;
+    if (onView === undefined) return;
     const measure = () => {
-      const visible = visibleRows(body.current, count);
-      setRange((old) => (isEqual(old, visible) ? old : visible));
-      onView?.(Math.min(count, visible.first + extraRows), Math.max(0, visible.last - extraRows));
+      const top = -(body.current?.getBoundingClientRect().top ?? 0);
+      // Whole tens: a table that is drawn again for each row would not scroll smoothly.
+      const top10 = Math.max(0, Math.min(count - 1, Math.floor(top / rowHeight / 10) * 10));
+      setFirst(top10);
+      onView(top10, Math.min(count, top10 + shown));
     };
     measure();
-    addEventListener('scroll', measure, { passive: true });
-    addEventListener('resize', measure);
-    return () => {
-      removeEventListener('scroll', measure);
-      removeEventListener('resize', measure);
-    };
+    const listening = new AbortController();
+    addEventListener('scroll', measure, { passive: true, signal: listening.signal });
+    addEventListener('resize', measure, { signal: listening.signal });
+    return () => listening.abort();
   }, [body, count, onView]);
-  return { ...range, last: Math.min(range.last, count ?? 0) };
-}
-
-function visibleRows(body: HTMLElement | null, count: number): VisibleRows {
-  const rowHeight = body?.querySelector<HTMLElement>('[data-row]')?.offsetHeight ?? guessedHeight;
-  const top = -(body?.getBoundingClientRect().top ?? 0);
-  // Whole tens: a table that is drawn again for each row would not scroll smoothly.
-  const first = Math.floor((top / rowHeight - extraRows) / 10) * 10;
-  const last = Math.ceil(((top + innerHeight) / rowHeight + extraRows) / 10) * 10;
-  return {
-    first: Math.min(Math.max(0, first), Math.max(0, count - 1)),
-    last: Math.min(count, last),
-    rowHeight,
-  };
-}
-
-function isEqual(a: VisibleRows, b: VisibleRows): boolean {
-  return a.first === b.first && a.last === b.last && a.rowHeight === b.rowHeight;
+  if (onView === undefined) return [0, count];
+  return [Math.max(0, first - extraRows), Math.min(count, first + shown + extraRows)];
 }

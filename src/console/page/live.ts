@@ -1,5 +1,8 @@
-// Loads again when something changed: one load at a time, none while the tab is hidden, later again after a failure.
+// What is loaded and loads again when something changed: one load at a time, none while the tab is hidden, later again
+// after a failure.
 
+import { signal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { Topic } from '../api.js';
 import { ApiError, messageOf } from './api.js';
 import { clearStale, markStale } from './stale.js';
@@ -9,18 +12,12 @@ import { onChanged } from './stream.js';
 const firstRetryMs = 1_000;
 const lastRetryMs = 30_000;
 
-interface RefresherOptions {
-  readonly topics: readonly Topic[];
-  /** `hasChanged`: whether the data may be another one than at the last load. */
-  readonly load: (signal: AbortSignal, hasChanged: boolean) => Promise<void>;
-  /** Null after a success. */
-  readonly onError: (message: string | null) => void;
-}
-
-export class Refresher {
-  readonly #options: RefresherOptions;
-  readonly #unsubscribe: () => void;
+export abstract class Live {
+  /** Why the last load failed, as a sentence. */
+  readonly error = signal<string | null>(null);
+  /** Aborted when the component that shows it is gone. */
   readonly #ended = new AbortController();
+  readonly #topics: readonly Topic[];
   #isLoading = false;
   #isWanted = false;
   #hasChanged = true;
@@ -28,31 +25,36 @@ export class Refresher {
   #loadedAt = Date.now();
   /** A slow server is asked less often: it may be a worker whose rules would be late. */
   #restUntil = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer = 0;
 
-  /** Begins with a first load. */
-  constructor(options: RefresherOptions) {
-    this.#options = options;
-    this.#unsubscribe =
-      options.topics.length === 0 ? () => undefined : onChanged(options.topics, this.request);
-    this.request();
+  constructor(topics: readonly Topic[]) {
+    this.#topics = topics;
   }
 
-  /** Asks for a load because something changed. Requests while one runs lead to one more. */
-  readonly request = (): void => {
+  /** `hasChanged`: whether the data may be another one than at the last load. */
+  protected abstract load(abort: AbortSignal, hasChanged: boolean): Promise<void>;
+
+  /** Begins with a first load. Returns what ends it for good. */
+  start(): () => void {
+    const unsubscribe = onChanged(this.#topics, this.reload);
+    this.reload();
+    return () => {
+      this.#ended.abort();
+      unsubscribe();
+      clearTimeout(this.#timer);
+      clearStale(this);
+    };
+  }
+
+  /** Loads again because something changed. Requests while a load runs lead to one more. */
+  readonly reload = (): void => {
     this.#hasChanged = true;
     this.#plan(this.#restUntil - Date.now());
   };
 
-  /** Asks for a load because more is shown. */
-  readonly requestMore = (): void => this.#plan(0);
-
-  /** Ends the load that runs. */
-  stop(): void {
-    this.#ended.abort();
-    this.#unsubscribe();
-    clearTimeout(this.#timer);
-    clearStale(this);
+  /** Loads because more is shown. */
+  protected loadMore(): void {
+    this.#plan(0);
   }
 
   #plan(delayMs: number): void {
@@ -65,34 +67,39 @@ export class Refresher {
 
   async #run(): Promise<void> {
     // The stream asks again when the tab is shown.
-    if (document.hidden && this.#options.topics.length > 0) return;
-    const { load, onError } = this.#options;
+    if (document.hidden && this.#topics.length > 0) return;
     const hasChanged = this.#hasChanged;
+    const startedAt = Date.now();
     this.#isLoading = true;
     this.#isWanted = false;
     this.#hasChanged = false;
-    const startedAt = Date.now();
     try {
-      await load(this.#ended.signal, hasChanged);
+      await this.load(this.#ended.signal, hasChanged);
       this.#isLoading = false;
       this.#failures = 0;
       this.#loadedAt = startedAt;
       this.#restUntil = Date.now() + 9 * (Date.now() - startedAt);
       clearStale(this);
-      onError(null);
+      this.error.value = null;
       if (this.#isWanted) this.#plan(this.#hasChanged ? this.#restUntil - Date.now() : 0);
     } catch (error) {
       this.#isLoading = false;
       this.#hasChanged ||= hasChanged;
-      this.#onFailure(error);
+      if (!this.#ended.signal.aborted) this.#onFailure(error);
     }
   }
 
   #onFailure(error: unknown): void {
-    if (this.#ended.signal.aborted) return;
-    this.#options.onError(messageOf(error));
+    this.error.value = messageOf(error);
     if (!(error instanceof ApiError) || !error.isTemporary) return;
     markStale(this, this.#loadedAt, error.message);
     this.#plan(Math.min(lastRetryMs, firstRetryMs * 2 ** this.#failures++));
   }
+}
+
+/** Keeps something current while a component shows it. Another `key` is another thing. */
+export function useLive<L extends Live>(make: () => L, key: string): L {
+  const live = useMemo(make, [key]);
+  useEffect(() => live.start(), [live]);
+  return live;
 }
