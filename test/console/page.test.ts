@@ -268,7 +268,7 @@ t.test('the overview shows problems first, and times in the zone of the site', a
 t.test(
   'a change is asked for with the token, a failure is told, and a question can be refused',
   async (t) => {
-    const page = await site.tab('operator', 'workers');
+    const page = await site.tab('admin', 'workers');
     const requests: Request[] = [];
     await page.route('**/api/workers/*/*', async (route) => {
       requests.push(route.request());

@@ -7,13 +7,13 @@ import { Live } from './live.js';
 import { onLog } from './stream.js';
 
 /** Lines that were left out, because there were too many. */
-export interface Omitted {
+interface Omitted {
   readonly id: string;
   /** Null for unknown many. */
   readonly omitted: number | null;
 }
 
-export type LogItem = LogLine | Omitted;
+type LogItem = LogLine | Omitted;
 
 /** What a page holds at most: more than a burst of lines, so that none is gone before it was seen. */
 const maxItems = 1500;

@@ -5,7 +5,7 @@ import { signal } from '@preact/signals';
 /** Begins and ends with a slash. The server writes it into index.html, without the one at the end. */
 export const prefix = `${document.documentElement.dataset.prefix ?? ''}/`;
 
-export interface Address {
+interface Address {
   /** Begins with a slash: `/rules/3`. */
   readonly path: string;
   readonly query: URLSearchParams;

@@ -31,7 +31,7 @@ const table: TableOf<AuditRow> = {
     },
     { title: 'Action', width: '9rem', cell: ({ action }) => action },
     { title: 'Of', width: '9rem', cell: ({ target }) => <Target target={target} /> },
-    { title: 'Detail', class: 'wide', cell: ({ detail }) => <span title={detail}>{detail}</span> },
+    { title: 'Detail', class: 'wide', cell: ({ detail }) => detail },
     { title: 'Undo', width: '5rem', cell: ({ undo, detail }) => undo && <Undo {...undo} text={detail} /> },
   ],
 };

@@ -6,7 +6,7 @@ import { post } from '../api.js';
 import { Action } from '../parts/action.js';
 import { Dialog } from '../parts/dialog.js';
 import { FilterText, Tabs } from '../parts/fields.js';
-import { formatBytes, formatCount, formatNumber } from '../parts/number.js';
+import { formatBytes, formatCount, formatCounts, formatNumber } from '../parts/number.js';
 import { Loaded, Page } from '../parts/page.js';
 import { Status } from '../parts/status.js';
 import { Table, type TableOf } from '../parts/table.js';
@@ -79,7 +79,7 @@ const channelTable: TableOf<ChannelView & { readonly rate: string }> = {
       title: 'Dead',
       cell: ({ dead }) => (dead === 0 ? '0' : <Status state="failed" text={formatNumber(dead)} />),
     },
-    { title: 'Receivers', cell: ({ receivers }) => receiversText(receivers) },
+    { title: 'Receivers', cell: ({ receivers }) => formatCounts(receivers.map(({ state }) => state)) },
     { title: 'Messages', cell: (row) => <Show row={row} /> },
   ],
 };
@@ -94,13 +94,6 @@ function Depth({ row: { depth, capacity } }: ChannelProps) {
   if (depth < 0.8 * capacity) return <>{text}</>;
   const isFull = depth >= capacity;
   return <Status state={isFull ? 'failed' : 'suspended'} text={isFull ? `${text}, full` : text} />;
-}
-
-/** `2 waiting, 1 deaf` */
-function receiversText(receivers: ChannelView['receivers']): string {
-  const counts = new Map<string, number>();
-  for (const { state } of receivers) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return Array.from(counts, ([state, count]) => `${count} ${state}`).join(', ');
 }
 
 function Show({ row: { channel, depth, keys, dead } }: ChannelProps) {
@@ -145,11 +138,11 @@ function Messages({ channel }: { readonly channel: string }) {
           <>
             {rows.length === 0 && <p class="quiet">There are none.</p>}
             {isDead && rows.length > 0 && <Redrive channel={channel} onDone={messages.reload} />}
-            {rows.map(({ id, sentAt, deliveries, bytes, text }, index) => (
+            {rows.map(({ id, sentAt, deliveries, reason, bytes, text }, index) => (
               <div key={id ?? index}>
                 <p class="small">
                   {isDead ? 'Died ' : 'Sent '}
-                  <Time at={sentAt} withDate />, {formatCount(deliveries, 'delivery', 'deliveries')}
+                  <Time at={sentAt} withDate />, {reason ?? formatCount(deliveries, 'delivery', 'deliveries')}
                   {bytes !== null && `, ${formatBytes(bytes)}`}{' '}
                   {id !== null && <Redrive channel={channel} id={id} onDone={messages.reload} />}
                 </p>

@@ -42,7 +42,7 @@ const table: TableOf<OutboxRow> = {
   rowKey: ({ id }) => id,
   columns: [
     { title: 'State', width: '7rem', cell: ({ state }) => <Status state={state} /> },
-    { title: 'To', width: '12rem', cell: ({ to }) => <span title={to}>{to}</span> },
+    { title: 'To', width: '12rem', cell: ({ to }) => to },
     {
       title: 'Subject',
       width: '16rem',
@@ -55,7 +55,7 @@ const table: TableOf<OutboxRow> = {
     { title: 'Queued', class: 'wide', width: '13rem', cell: ({ createdAt }) => <Time at={createdAt} /> },
     { title: 'Attempts', class: 'number wide', width: '6rem', cell: ({ attempts }) => attempts },
     { title: 'Next', class: 'wide', width: '6rem', cell: ({ nextAt }) => <Due at={nextAt} /> },
-    { title: 'Answer', class: 'wide', cell: ({ error }) => <span title={error ?? ''}>{error}</span> },
+    { title: 'Answer', class: 'wide', cell: ({ error }) => error },
     { title: 'Actions', width: '6rem', cell: (row) => <Retry row={row} /> },
   ],
 };

@@ -58,7 +58,7 @@ const table: TableOf<RuleSummary> = {
         </Link>
       ),
     },
-    { title: 'When', class: 'wide', cell: ({ when }) => <span title={when}>{when}</span> },
+    { title: 'When', class: 'wide', cell: ({ when }) => when },
     {
       title: 'State',
       width: '6.5rem',

@@ -58,11 +58,7 @@ const table: TableOf<JobSummary> = {
     {
       title: 'Message',
       cell: ({ status, progress, headline }) =>
-        status === 'running' && progress !== null ? (
-          <Progress progress={progress} />
-        ) : (
-          <span title={headline}>{headline}</span>
-        ),
+        status === 'running' && progress !== null ? <Progress progress={progress} /> : headline,
     },
   ],
 };

@@ -71,6 +71,7 @@ function Close({ socket: { id, path, client } }: { readonly socket: SocketView }
   return (
     <Action
       label={`Close ${id}`}
+      needs="admin"
       question={{ title: 'Close a WebSocket', text, action: 'Close it' }}
       run={run}
     >

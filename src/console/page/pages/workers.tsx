@@ -71,6 +71,7 @@ function Actions({ worker: { id, host, pid, state } }: { readonly worker: Worker
       <Action label={`${verb} ${name}`} run={() => order(verb)} children={verb} />
       <Action
         label={`Drain ${name}`}
+        needs="admin"
         isDisabled={state === 'draining'}
         question={{ title: 'Drain a worker', text, action: 'Drain' }}
         run={() => order('drain')}

@@ -74,7 +74,7 @@ export function isoOf(instant: number): string {
   return new Date(instant).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-export interface Tick {
+interface Tick {
   readonly at: number;
   readonly text: string;
 }

@@ -4,7 +4,7 @@ import type { JobSummary } from '../../api.js';
 import { formatNumber } from './number.js';
 
 /** The colour's meaning. */
-export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'quiet';
+type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'quiet';
 
 type Look = readonly [shape: string, tone: Tone];
 

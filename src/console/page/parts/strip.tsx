@@ -2,7 +2,7 @@
 
 import type { RuleSummary } from '../../api.js';
 import { navigate } from '../router.js';
-import { formatCount } from './number.js';
+import { formatCount, formatCounts } from './number.js';
 import { lookOf } from './status.js';
 import { formatDuration } from './time.js';
 
@@ -67,6 +67,5 @@ function describe({ job, status, ms }: Strip[number]): string {
 /** `50 runs: 48 done, 2 failed` */
 function summarise(runs: Strip): string {
   if (runs.length === 0) return 'no runs yet';
-  const counts = [...Map.groupBy(runs, ({ status }) => status)];
-  return `${formatCount(runs.length, 'run')}: ${counts.map(([status, { length }]) => `${length} ${status}`).join(', ')}`;
+  return `${formatCount(runs.length, 'run')}: ${formatCounts(runs.map(({ status }) => status))}`;
 }

@@ -102,11 +102,15 @@ function TableRow<Row>({ table, row, index }: TableRowProps<Row>) {
   // While a table scrolls, most of its rows stay as they are.
   const cells = useMemo(
     () =>
-      columns.map(({ title, class: name, cell }) => (
-        <td key={title} class={name}>
-          {cell(row)}
-        </td>
-      )),
+      columns.map(({ title, class: name, cell }) => {
+        const content = cell(row);
+        // In a long table a text may be cut.
+        return (
+          <td key={title} class={name} title={typeof content === 'string' ? content : undefined}>
+            {content}
+          </td>
+        );
+      }),
     [columns, row],
   );
   return (

@@ -18,3 +18,9 @@ export function formatBytes(bytes: number): string {
 export function formatCount(count: number, singular: string, plural = `${singular}s`): string {
   return `${formatNumber(count)} ${count === 1 ? singular : plural}`;
 }
+
+/** `48 done, 2 failed` */
+export function formatCounts(words: readonly string[]): string {
+  const groups = Map.groupBy(words, (word) => word);
+  return Array.from(groups, ([word, { length }]) => `${formatNumber(length)} ${word}`).join(', ');
+}
