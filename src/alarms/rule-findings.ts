@@ -1,7 +1,8 @@
 // What is wrong with the rules of a site, by its database.
 
-import { type ExpressionBuilder, type Kysely, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { durationText } from '../base/duration.js';
+import { idList } from '../store/dialect.js';
 import type { Database } from '../store/schema.js';
 import type { Finding } from './kinds.js';
 
@@ -38,26 +39,27 @@ async function notSucceeded(db: Kysely<Database>, now: number): Promise<Finding[
  * succeeds, whatever resets the count of failures.
  */
 async function troubled(db: Kysely<Database>): Promise<Finding[]> {
+  const open = await db
+    .selectFrom('alarms')
+    .select(['kind', 'rule_id'])
+    .where('kind', 'in', ['failed', 'lost'])
+    .where('cleared_at', 'is', null)
+    .execute();
+  const rulesOf = (wanted: string) =>
+    new Set(open.flatMap(({ kind, rule_id }) => (kind === wanted && rule_id !== null ? [rule_id] : [])));
+  const [failed, lost] = [rulesOf('failed'), rulesOf('lost')];
   const rules = await db
     .selectFrom('job_rules')
     .innerJoin('jobs', 'jobs.rule_id', 'job_rules.id')
     .select(['job_rules.id', 'name', 'failures_in_row', 'jobs.id as job', 'jobs.status', 'jobs.message'])
-    .select((eb) => openKinds(eb).as('known'))
     .where('removed_at', 'is', null)
     .where(sql<boolean>`coalesce(cancelled_by, '') <> 'person'`)
     .where((eb) =>
       eb.or([
         eb('failures_in_row', '>', 0),
-        eb(
-          'job_rules.id',
-          'in',
-          // As a literal, so that the partial index is used.
-          eb
-            .selectFrom('jobs as lost')
-            .select('lost.rule_id')
-            .where('lost.status', '=', sql.lit('lost' as const)),
-        ),
-        eb(openKinds(eb), 'is not', null),
+        eb('job_rules.id', 'in', idList(db, [...failed, ...lost])),
+        // As a literal, so that the partial index is used.
+        eb('job_rules.id', 'in', sql<number>`(select rule_id from jobs where status = 'lost')`),
       ]),
     )
     .where('jobs.id', '=', (eb) =>
@@ -67,24 +69,13 @@ async function troubled(db: Kysely<Database>): Promise<Finding[]> {
         .whereRef('last.rule_id', '=', 'job_rules.id')
         .where('last.status', 'not in', ['running', 'cancelled']),
     )
+    .where('jobs.status', '!=', 'done')
     .execute();
-  return rules.flatMap(({ id, name, failures_in_row, job, status, message, known }): Finding[] => {
+  return rules.flatMap(({ id, name, failures_in_row, job, status, message }): Finding[] => {
     // A run that is lost in its last attempt counts as failed.
-    const kind = failures_in_row > 0 || known === 'failed' ? 'failed' : status === 'lost' ? 'lost' : known;
-    if (status === 'done' || (kind !== 'failed' && kind !== 'lost')) return [];
+    const hasFailed = failures_in_row > 0 || failed.has(id);
+    if (!hasFailed && status !== 'lost' && !lost.has(id)) return [];
     const text = `rule ${id} (${name}): job ${job}, ${status}: ${message.split('\n', 1)[0]}`;
-    return [{ kind, subject: `rule ${id}`, text, rule: id }];
+    return [{ kind: hasFailed ? 'failed' : 'lost', subject: `rule ${id}`, text, rule: id }];
   });
-}
-
-function openKinds(eb: ExpressionBuilder<Database, 'job_rules'>) {
-  return (
-    eb
-      .selectFrom('alarms')
-      // `failed` comes before `lost`.
-      .select(({ fn }) => fn.min<string | null>('alarms.kind').as('kind'))
-      .whereRef('alarms.rule_id', '=', 'job_rules.id')
-      .where('alarms.kind', 'in', ['failed', 'lost'])
-      .where('alarms.cleared_at', 'is', null)
-  );
 }
