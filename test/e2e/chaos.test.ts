@@ -9,7 +9,7 @@ import { chaos } from '../support/chaos.js';
 import { PostgresServer } from '../support/postgres.js';
 import { Random } from '../support/random.js';
 
-const seconds = Number(process.env.CHAOS_SECONDS ?? 8);
+const seconds = Number(process.env.CHAOS_SECONDS ?? 4);
 
 async function check(t: Test, server?: PostgresServer): Promise<void> {
   const random = new Random();

@@ -9,7 +9,7 @@ import { tortureLog } from '../support/log-torture.js';
 import { Random } from '../support/random.js';
 import { RedisServer } from '../support/redis.js';
 
-const seconds = Number(process.env.TORTURE_SECONDS ?? 6);
+const seconds = Number(process.env.TORTURE_SECONDS ?? 3);
 
 async function check(t: Test, server?: RedisServer): Promise<void> {
   const random = new Random();

@@ -9,13 +9,13 @@ import { Random } from '../../support/random.js';
 import { numbersIn, Receiver, type ReceiverOptions } from '../../support/receiver.js';
 import { RedisServer } from '../../support/redis.js';
 
-// On a busy machine ten processes one after the other take longer than a file of tests may take otherwise.
+// On a busy machine many processes one after the other take longer than a file of tests may take otherwise.
 t.setTimeout(400_000);
 
 const total = 600;
 /** With receivers that take batches, and with workers. */
 const kills = 3;
-const workerKills = 10;
+const workerKills = 4;
 /** At a time. */
 const receivers = 2;
 /** Messages that each takes at once. */

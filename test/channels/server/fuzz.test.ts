@@ -26,7 +26,7 @@ import { Random } from '../../support/random.js';
 import { type ReadRequest, readConnection } from '../../support/request-reader.js';
 import { turns, until } from '../../support/until.js';
 
-const seconds = Number(process.env.FUZZ_SECONDS ?? 4);
+const seconds = Number(process.env.FUZZ_SECONDS ?? 2);
 const random = new Random();
 const key = 'a key of the fuzzer, long enough for it';
 

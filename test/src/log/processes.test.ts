@@ -93,7 +93,7 @@ t.test('a worker that is killed again and again costs no record and doubles none
   const random = new Random();
   t.comment(`SEED=${random.seed}`);
   const site = new LoggingSite(t);
-  const count = 8000;
+  const count = 3000;
   const names = ['web', 'api', 'cron'];
   let worker = await site.startWorker('--initiate');
   const programs = names.map((name) => site.program(name, count, 'close'));

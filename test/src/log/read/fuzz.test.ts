@@ -4,7 +4,7 @@ import t from 'tap';
 import { findLogParts } from '../../../../src/log/read/files.js';
 import { verifyLog } from '../../../../src/log/read/verify.js';
 import { testDirectory } from '../../../support/directory.js';
-import { Random } from '../../../support/random.js';
+import { cases, Random } from '../../../support/random.js';
 import { recordsIn, writeRealLog } from '../../../support/real-log.js';
 
 const random = new Random();
@@ -69,7 +69,7 @@ t.test(`no damage makes verify fail or lose count (SEED=${random.seed})`, async 
   const log = await writeRealLog(testDirectory(t));
   const files = [log.packed, log.rotated, log.current];
   const whole = new Map(files.map((path) => [path, readFileSync(path)]));
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < cases(40); round++) {
     for (const [path, bytes] of whole) writeFileSync(path, bytes);
     const applied: string[] = [];
     for (let n = random.whole(1, 3); n > 0; n--) {
@@ -90,7 +90,7 @@ t.test(`no damage makes verify fail or lose count (SEED=${random.seed})`, async 
     if (sum !== report.records) t.fail(`${what}: records of senders are not all records`);
     if (report.isSound !== (report.faults.length === 0)) t.fail(`${what}: sound with faults`);
   }
-  t.pass('150 damaged logs were read');
+  t.pass('all damaged logs were read');
 });
 
 /** Damages what is packed; a file that cannot be unpacked any more is left as it is. */

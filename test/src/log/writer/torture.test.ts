@@ -18,7 +18,7 @@ import {
 import { Random } from '../../../support/random.js';
 import { turns, until } from '../../../support/until.js';
 
-const rounds = Number(process.env.ROUNDS ?? 12);
+const rounds = Number(process.env.ROUNDS ?? 4);
 const seeds = new Random();
 
 async function torture(t: Test, random: Random): Promise<void> {
