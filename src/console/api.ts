@@ -1,7 +1,7 @@
 // The JSON API of the console: what each route takes and returns. The server implements it, the page uses its types.
 //
 // Paths are relative to the console's prefix. Times are ISO 8601 in UTC. Errors are `{error: {code, message}}` with
-// the status 400, 401, 403, 404, 409, 429 or 500.
+// the status 400, 401, 403, 404, 409, 429, 500, or 503 while the database or the layer is away.
 
 /** What somebody may do. Each role may do what the ones before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;

@@ -34,7 +34,8 @@ export class Completeness {
     this.#running ??= this.#run();
     const { current, share } = this.#check;
     const senders = Array.from(current.sequences, (sequence) => senderView(sequence, current.lost));
-    senders.sort((a, b) => Number(b.gaps.length > 0) - Number(a.gaps.length > 0) || later(a, b));
+    const key = ({ gaps, lastAt }: SenderView) => `${gaps.length > 0 ? 1 : 0} ${lastAt ?? ''}`;
+    senders.sort((a, b) => (key(b) < key(a) ? -1 : 1));
     return {
       checked: share,
       faults: current.report().faultCount,
@@ -85,8 +86,4 @@ function senderView(sequence: Sequence, allLost: ReadonlyArray<LostNumbers & Rec
 
 function gapView(from: number, to: number, text: string, { position }: RecordPosition): GapView {
   return { from, to, text, id: positionText(position) };
-}
-
-function later(a: SenderView, b: SenderView): number {
-  return (b.lastAt ?? '') < (a.lastAt ?? '') ? -1 : 1;
 }

@@ -3,7 +3,7 @@
 import { ChannelsError } from '../../channels/index.js';
 import { LinodError, misuseCodes } from '../base/errors.js';
 
-type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500;
+type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 503;
 
 /** An answer with a status, for the page. */
 export class RefusedError extends LinodError {
@@ -34,6 +34,9 @@ export function badRequest(message: string): RefusedError {
 
 const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST', 'LINOD_ERR_UNKNOWN_WORKER']);
 
+/** Not worth a record for each request: the workers report it, and the page asks again. */
+const away = new Set(['CHANNELS_ERR_LAYER_UNAVAILABLE', 'LINOD_ERR_STORE_UNAVAILABLE']);
+
 /** Errors of the caller keep their sentence; all others are the server's, and their stack stays in the log. */
 export function refusalOf(error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
@@ -41,6 +44,7 @@ export function refusalOf(error: unknown): RefusedError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'LINOD_ERR_INTERNAL';
   if (missing.has(code)) return new RefusedError(404, code, message);
   if (misuseCodes.has(code)) return new RefusedError(400, code, message);
+  if (away.has(code)) return new RefusedError(503, code, message);
   // The text of a foreign error may show what nobody outside is to know.
   const isOwn = error instanceof LinodError || error instanceof ChannelsError;
   return new RefusedError(500, code, isOwn ? message : 'the console failed; lino.log says why');

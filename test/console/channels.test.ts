@@ -2,11 +2,13 @@
 
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
-import type { SocketsView } from '../../src/console/api.js';
+import type { ErrorBody, OverviewView, SocketsView } from '../../src/console/api.js';
 import { loadSite } from '../../src/site/site.js';
 import { allAccessFaults, ConsoleSite } from '../support/console.js';
+import { ConsoleServer } from '../support/console-server.js';
 import { eventually } from '../support/programs.js';
 import { SocketClient } from '../support/protocol-server.js';
+import { RedisServer } from '../support/redis.js';
 
 const built = (path: string) => pathToFileURL(`${process.cwd()}/dist/${path}`).href;
 
@@ -90,4 +92,22 @@ t.test('WebSockets of all servers are listed and closed, and a silent server is 
   await admin.getByText(new RegExp(`process ${server.pid} did not answer`)).waitFor();
   server.kill('SIGCONT');
   t.same(site.faults, []);
+});
+
+t.test('while Redis is away, channels say so, the overview has it, and no log fills with it', async (t) => {
+  const redis = await RedisServer.start(t);
+  const server = await ConsoleServer.start(t, { channelLayer: redis.url });
+  const viewer = await server.signedIn('viewer');
+  t.equal((await viewer.get('api/channels')).status, 200);
+  await redis.stop();
+  const answer = await viewer.get('api/channels');
+  t.equal(answer.status, 503);
+  t.match(answer.json<ErrorBody>().error, {
+    code: 'CHANNELS_ERR_LAYER_UNAVAILABLE',
+    message: /cannot be reached/,
+  });
+  const { problems } = (await viewer.get('api/overview')).json<OverviewView>();
+  t.match(problems[0], { code: 'layer', link: '/channels' });
+  t.equal((await viewer.get('api/rules')).status, 200);
+  t.notMatch(server.records.join('\n'), /ERROR/);
 });

@@ -3,9 +3,8 @@
 import * as v from 'valibot';
 import type { HttpScope } from '../../../channels/index.js';
 import type { Settings } from '../../site/site.js';
-import { type Role, roles } from '../api.js';
+import { roles } from '../api.js';
 import type { Visitor } from '../context.js';
-import { isAtLeast } from '../roles.js';
 
 type NamingSettings = Pick<
   Settings,
@@ -39,12 +38,8 @@ function byProxy(
   const given = consoleGroupHeader === '' ? [] : valuesOf(scope, consoleGroupHeader);
   if (given.length > 1) return null;
   const groups = ['*', ...(given[0] ?? '').split(',').map((group) => group.trim())];
-  const role = groups
-    .map((group) => (Object.hasOwn(consoleRoles, group) ? consoleRoles[group] : undefined))
-    .reduce<Role | undefined>(
-      (best, each) => (each !== undefined && (best === undefined || isAtLeast(each, best)) ? each : best),
-      undefined,
-    );
+  const held = groups.map((group) => (Object.hasOwn(consoleRoles, group) ? consoleRoles[group] : undefined));
+  const role = roles.findLast((each) => held.includes(each));
   return role === undefined ? null : { name, role, session: null };
 }
 

@@ -2,7 +2,7 @@
 // that several consoles of a site share them, and a restart ends no session.
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Insertable, Kysely } from 'kysely';
 import { lock } from '../../store/dialect.js';
 import type { Database } from '../../store/schema.js';
 import type { Store } from '../../store/store.js';
@@ -82,7 +82,13 @@ export async function signingKey({ db }: Db): Promise<string> {
     const found = await stored.executeTakeFirst();
     if (found !== undefined) return found.id;
     const id = randomBytes(32).toString('hex');
-    await insert(tx, { id, purpose: 'signing', name: '', role: '' }, Number.MAX_SAFE_INTEGER);
+    await insert(tx, {
+      id,
+      purpose: 'signing',
+      user_name: '',
+      role: '',
+      expires_at: Number.MAX_SAFE_INTEGER,
+    });
     return id;
   });
 }
@@ -103,24 +109,20 @@ export function isSame(given: string, expected: string): boolean {
   );
 }
 
-async function create({ db }: Db, purpose: string, holder: Holder, ms: number): Promise<string> {
+async function create({ db }: Db, purpose: string, { name, role }: Holder, ms: number): Promise<string> {
   const secret = randomBytes(32).toString('base64url');
   await db.deleteFrom('console_secrets').where('expires_at', '<', Date.now()).execute();
-  await insert(db, { name: holder.name, role: holder.role, id: hash(secret), purpose }, Date.now() + ms);
+  await insert(db, { id: hash(secret), purpose, user_name: name, role, expires_at: Date.now() + ms });
   return secret;
 }
 
-interface Secret {
-  readonly id: string;
-  readonly purpose: string;
-  readonly name: string;
-  readonly role: string;
-}
-
-async function insert(db: Kysely<Database>, { name, ...secret }: Secret, expiresAt: number): Promise<void> {
+async function insert(
+  db: Kysely<Database>,
+  secret: Omit<Insertable<Database['console_secrets']>, 'created_at'>,
+): Promise<void> {
   await db
     .insertInto('console_secrets')
-    .values({ ...secret, user_name: name, created_at: Date.now(), expires_at: expiresAt })
+    .values({ ...secret, created_at: Date.now() })
     .execute();
 }
 
