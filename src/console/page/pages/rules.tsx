@@ -73,7 +73,7 @@ const table: TableOf<RuleSummary> = {
     {
       title: 'Last',
       sort: 'last',
-      width: '10rem',
+      width: '11.5rem',
       cell: ({ last }) =>
         last === null ? null : (
           <>
