@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { LinodError } from '../base/errors.js';
 import { version } from '../base/version.js';
 import type { Site } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
@@ -11,6 +12,7 @@ import { pack } from './archive.js';
 import { copyLog } from './copy-log.js';
 import { copyRows, type OnRows } from './copy-rows.js';
 import { embeddedFiles } from './embedded-files.js';
+import { BackupFailedError } from './errors.js';
 import { refuseUnknownOwners } from './site-tables.js';
 
 export interface BackupReport {
@@ -33,31 +35,43 @@ export interface BackupOptions {
   readonly onRows: OnRows;
 }
 
-/** Writes a backup. Whoever writes to the site meanwhile is not blocked. */
-export async function backUp({ site, store, file, onStep, onRows }: BackupOptions): Promise<BackupReport> {
-  const path = resolve(file);
-  const work = await mkdtemp(`${path}.part-`);
+/**
+ * Writes a backup. Whoever writes to the site meanwhile is not blocked.
+ *
+ * @throws BackupFailedError (`LINOD_ERR_BACKUP_FAILED`)
+ */
+export async function backUp(options: BackupOptions): Promise<BackupReport> {
+  const path = resolve(options.file);
   try {
-    const content = join(work, 'content');
-    await mkdir(content);
-    onStep('copying the database');
-    const { database, layer } = embeddedFiles(site);
-    const copy = join(content, 'linod.db');
-    if (database === undefined) await copyServer(store, copy, onRows);
-    else copyFileOf(database, copy);
-    const hasMessages = layer !== undefined && existsSync(layer);
-    if (hasMessages) copyFileOf(layer, join(content, 'channels.db'));
-    onStep('copying the log');
-    const { logFiles, spoolFiles } = await copyLog(site, content);
-    onStep('packing');
-    const configuration = [site.configFile, ...site.settings.procedures].map((name) => site.shorten(name));
-    const about = { linod: version, site: site.name, createdAt: new Date().toISOString(), configuration };
-    await pack(content, path, join(work, 'backup.tar.gz'), about);
-    const { size: bytes } = await stat(path);
-    return { file: path, bytes, logFiles, spoolFiles, hasMessages, configuration };
-  } finally {
-    await rm(work, { recursive: true, force: true });
+    const work = await mkdtemp(`${path}.part-`);
+    return await writeBackup(options, path, work).finally(() => rm(work, { recursive: true, force: true }));
+  } catch (error) {
+    throw error instanceof LinodError ? error : new BackupFailedError(path, error);
   }
+}
+
+async function writeBackup(
+  { site, store, onStep, onRows }: BackupOptions,
+  path: string,
+  work: string,
+): Promise<BackupReport> {
+  const content = join(work, 'content');
+  await mkdir(content);
+  onStep('copying the database');
+  const { database, layer } = embeddedFiles(site);
+  const copy = join(content, 'linod.db');
+  if (database === undefined) await copyServer(store, copy, onRows);
+  else copyFileOf(database, copy);
+  const hasMessages = layer !== undefined && existsSync(layer);
+  if (hasMessages) copyFileOf(layer, join(content, 'channels.db'));
+  onStep('copying the log');
+  const { logFiles, spoolFiles } = await copyLog(site, content);
+  onStep('packing');
+  const configuration = [site.configFile, ...site.settings.procedures].map((name) => site.shorten(name));
+  const about = { linod: version, site: site.name, createdAt: new Date().toISOString(), configuration };
+  await pack(content, path, join(work, 'backup.tar.gz'), about);
+  const { size: bytes } = await stat(path);
+  return { file: path, bytes, logFiles, spoolFiles, hasMessages, configuration };
 }
 
 /** Copies a SQLite file as it is at one moment. SQLite's own copy begins anew with every write of another process. */

@@ -2,6 +2,17 @@
 
 import { LinodError, UsageError } from '../base/errors.js';
 
+/** A backup could not be made, for example on a full disk. It left nothing. */
+export class BackupFailedError extends LinodError {
+  readonly file: string;
+
+  constructor(file: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super('LINOD_ERR_BACKUP_FAILED', `backup ${file} cannot be made: ${why}`, { cause });
+    this.file = file;
+  }
+}
+
 /** A backup that is damaged, incomplete, or no backup at all. Nothing of it was restored. */
 export class BadBackupError extends LinodError {
   readonly file: string;

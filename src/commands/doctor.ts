@@ -53,7 +53,10 @@ function printResults(checks: readonly CheckResult[]): void {
     print(`  → ${advice}`);
   }
   const skipped = checks.filter(({ status }) => status === 'not run');
-  for (const { id, found } of skipped) say(`${id} did not run: ${printable(found.join('; '))}`);
+  for (const why of new Set(skipped.flatMap(({ found }) => found))) {
+    const ids = skipped.filter(({ found }) => found.includes(why)).map(({ id }) => id);
+    say(`not run, since ${printable(why)}: ${ids.join(', ')}`);
+  }
   say(`${checks.length - skipped.length} checks ran, ${checks.filter(isFinding).length} found something`);
 }
 

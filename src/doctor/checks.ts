@@ -48,7 +48,8 @@ export const allChecks: readonly Check[] = [
       'update Node.js, which brings the data; correct the zones of rules with `linod rule N timezone=…`',
     run: ({ now, program: { zoneData }, rules }) => {
       const isOld = new Date(now).getUTCFullYear() - Number.parseInt(zoneData, 10) >= oldZoneYears;
-      const zones = new Set(rules.get().active.flatMap(({ timezone }) => timezone ?? []));
+      const active = rules.has ? rules.get().active : [];
+      const zones = new Set(active.flatMap(({ timezone }) => timezone ?? []));
       const unknown = [...zones].filter((zone) => Zone.named(zone) === undefined);
       return [
         ...some(isOld && `the zone data is of ${zoneData}`),

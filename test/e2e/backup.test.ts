@@ -85,29 +85,34 @@ t.test('a backup of a busy site on PostgreSQL is complete', async (t) => {
   await backUpAndRestore(t, ['web'], () => server.createDatabase());
 });
 
-t.test('a damaged or cut backup is refused, and nothing changes', async (t) => {
-  const site = new LiveSite(t);
-  const file = join(testDirectory(t), 'backup.tar.gz');
-  await site.linod('backup', file);
-  const whole = readFileSync(file);
-  const flipped = (at: number) => {
-    const copy = Buffer.from(whole);
-    copy[at] = (copy[at] ?? 0) ^ 0xff;
-    return copy;
-  };
-  const places = [0, 0.1, 0.3, 0.5, 0.7, 0.9].map((share) => Math.floor(share * whole.length));
-  const damaged = [...places.map(flipped), whole.subarray(0, -30), Buffer.from('no backup')];
-  for (const bytes of damaged) {
-    writeFileSync(file, bytes);
-    await t.rejects(unpack(file, join(testDirectory(t), 'content')), { code: 'LINOD_ERR_BAD_BACKUP' });
-  }
-  const other = new LiveSite(t);
-  const before = await readdir(other.directory);
-  const { code, stderr } = await other.run('linod', 'restore', file);
-  t.equal(code, 1);
-  t.match(stderr, /backup .* cannot be restored: /);
-  t.same(await readdir(other.directory), before);
-});
+t.test(
+  'a backup that cannot be written fails; a damaged or cut one is refused, and nothing changes',
+  async (t) => {
+    const site = new LiveSite(t);
+    const file = join(testDirectory(t), 'backup.tar.gz');
+    await site.linod('backup', file);
+    const whole = readFileSync(file);
+    const nowhere = await site.run('linod', 'backup', '/nonexistent/backup.tar.gz');
+    t.match(nowhere, { code: 1, stderr: /backup \/nonexistent\/backup\.tar\.gz cannot be made: ENOENT/ });
+    const flipped = (at: number) => {
+      const copy = Buffer.from(whole);
+      copy[at] = (copy[at] ?? 0) ^ 0xff;
+      return copy;
+    };
+    const places = [0, 0.1, 0.3, 0.5, 0.7, 0.9].map((share) => Math.floor(share * whole.length));
+    const damaged = [...places.map(flipped), whole.subarray(0, -30), Buffer.from('no backup')];
+    for (const bytes of damaged) {
+      writeFileSync(file, bytes);
+      await t.rejects(unpack(file, join(testDirectory(t), 'content')), { code: 'LINOD_ERR_BAD_BACKUP' });
+    }
+    const other = new LiveSite(t);
+    const before = await readdir(other.directory);
+    const { code, stderr } = await other.run('linod', 'restore', file);
+    t.equal(code, 1);
+    t.match(stderr, /backup .* cannot be restored: /);
+    t.same(await readdir(other.directory), before);
+  },
+);
 
 t.test('a site moves to servers and back, and has the same rows', async (t) => {
   const redis = await RedisServer.start(t);

@@ -195,7 +195,11 @@ function create(db: Database, path: string): void {
 
 function useWal(db: Database, path: string): void {
   const mode = db.pragma('journal_mode = WAL', { simple: true });
-  if (mode === 'wal') return;
+  if (mode === 'wal') {
+    // The first read makes the files beside a copy that was in another mode, and the layer watches these.
+    db.pragma('schema_version');
+    return;
+  }
   throw new LayerFileError(
     path,
     `cannot be shared: SQLite refused its WAL mode and stays in ${String(mode)}; is it on a network file system?`,

@@ -440,6 +440,22 @@ t.test(
   },
 );
 
+t.test('a copy that left the WAL mode is used without a restart', async (t) => {
+  const layer = open(t);
+  await layer.send('channel', message);
+  const path = `${layer.path}.copy`;
+  raw(t, layer.path).prepare('VACUUM INTO ?').run(path);
+  const copy = open(t, { path });
+  t.match(await copy.receive('channel'), message);
+  // The layer checks its files ten times a second.
+  const until = performance.now() + 250;
+  while (performance.now() < until) {
+    await copy.send('channel', message);
+    t.match(await copy.receive('channel'), message);
+    await turns(1);
+  }
+});
+
 t.test('while another process holds the lock', async (t) => {
   await t.test('a send waits without stopping the event loop', async (t) => {
     const layer = open(t);
