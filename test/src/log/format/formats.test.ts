@@ -96,8 +96,9 @@ for (const format of formats) {
         const record = recordOf('web[812]', 4811, { message, ...more }, format);
         t.ok(Buffer.byteLength(record) <= maxRecordBytes);
         t.ok(Buffer.byteLength(record) > maxRecordBytes / 2, 'and not more than need be');
-        t.match(record, /… \[cut: \d+ bytes\]\n$|,"cut":\d+\}\n$| cut=\d+\n$/);
-        t.notMatch(record, '\ufffd');
+        // Tap's own comparisons of such long texts take most of a second.
+        t.ok(/… \[cut: \d+ bytes\]\n$|,"cut":\d+\}\n$| cut=\d+\n$/.test(record.slice(-100)), 'it says so');
+        t.notOk(record.includes('\ufffd'), 'no character is cut');
         t.equal(batchProblem(Buffer.from(record), 'web[812]', 4811, 1), undefined);
         t.match(parseRecord(record), { number: 4811, logger: 'shop' });
       }

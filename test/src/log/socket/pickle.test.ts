@@ -80,12 +80,12 @@ for i in range(int(sys.argv[2])):
 t.test('what Python pickles of random plain data is read as it was, in protocols 1 to 5', async (t) => {
   const { seed } = new Random();
   t.comment(`seed ${seed}`);
-  for (const line of python(randomData, String(seed), '400')) {
+  for (const line of python(randomData, String(seed), String(cases(60)))) {
     const [pickle = '', expected] = line.split(' ');
     const found = JSON.stringify(told(readPickle(Buffer.from(pickle, 'base64'))));
     if (found !== expected) t.equal(found, expected, pickle);
   }
-  t.pass('400 pickles');
+  t.pass('all pickles were read');
 });
 
 t.test('a log record is read as SocketHandler makes it', async (t) => {
