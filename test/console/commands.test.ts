@@ -12,13 +12,6 @@ function partsOf(line: string): { readonly url: string; readonly token: string }
   return { url, token };
 }
 
-async function signIn(url: string, token: string): Promise<ConsoleClient> {
-  const client = new ConsoleClient(url);
-  const { status, text } = await client.signIn({ token });
-  if (status !== 200) throw new Error(`signing in was answered with ${status}: ${text}`);
-  return client;
-}
-
 /** The console that a worker says it has. */
 async function consoleOf(worker: Program): Promise<string> {
   return partsOf(await worker.printed(/the console is on http/)).url;
@@ -28,11 +21,11 @@ t.test('linod console prints a link; linod console link prints another; TERM end
   const site = new LiveSite(t);
   const program = site.start('linod', 'console', '--listen', '127.0.0.1:0');
   const { url, token } = partsOf(await program.printed(/^http/));
-  const first = await signIn(url, token);
+  const first = await new ConsoleClient(url).enter(token);
   const { host } = new URL(url);
   const another = partsOf(await site.linod('console', 'link', '--listen', host));
   t.equal(another.url, url);
-  const second = await signIn(url, another.token);
+  const second = await new ConsoleClient(url).enter(another.token);
   t.match((await second.get('api/session')).json<SessionView>(), { role: 'admin', site: { name: 'test' } });
   const stream = await first.open('GET', 'api/stream?topics=jobs');
   stream.resume();
@@ -79,7 +72,9 @@ t.test('a worker serves the console, and another takes its address over', async 
   const { host } = new URL(url);
   const second = await site.startWorker('--console', host);
   await second.printed(/no console on .*, the worker tries again/);
-  const client = await signIn(url, partsOf(await site.linod('console', 'link', '--listen', host)).token);
+  const client = await new ConsoleClient(url).enter(
+    partsOf(await site.linod('console', 'link', '--listen', host)).token,
+  );
   await eventually('both workers are shown', async () => {
     const workers = (await client.get('api/workers')).json<readonly unknown[]>();
     return workers.length === 2;

@@ -1,10 +1,10 @@
-// What is claimed of the console on SQLite is claimed again on PostgreSQL.
+// What is claimed of the console's API on SQLite is claimed again on PostgreSQL.
 
 import t from 'tap';
 import { usePostgres } from '../support/database.js';
 
 await usePostgres(t);
-await import('../console/access.test.js');
-await import('../console/rules-api.test.js');
-await import('../console/stream.test.js');
-await import('../console/runs-api.test.js');
+await import('../console/api/runs.js');
+await import('../console/api/accounts.js');
+await import('../console/api/rules.js');
+await import('../console/api/stream.js');

@@ -26,10 +26,11 @@ export type Headers = Readonly<Record<string, string | readonly string[]>>;
 export class ConsoleClient {
   cookie = '';
   token = '';
-  readonly #url: string;
+  /** Ends with a slash. */
+  readonly url: string;
 
   constructor(url: string) {
-    this.#url = url;
+    this.url = url;
   }
 
   get(path: string, headers: Headers = {}): Promise<Answer> {
@@ -46,6 +47,13 @@ export class ConsoleClient {
     const answer = await this.post('api/sign-in', body, headers);
     if (answer.status === 200) this.token = answer.json<SessionView>().token;
     return answer;
+  }
+
+  /** Signs in by the token of a link. */
+  async enter(token: string): Promise<this> {
+    const { status, text } = await this.signIn({ token });
+    if (status !== 200) throw new Error(`signing in was answered with ${status}: ${text}`);
+    return this;
   }
 
   async send(method: string, path: string, body?: string, headers: Headers = {}): Promise<Answer> {
@@ -65,7 +73,7 @@ export class ConsoleClient {
   /** Sends a request, and returns when the head of the answer is there. */
   async open(method: string, path: string, body?: string, headers: Headers = {}): Promise<IncomingMessage> {
     const cookie = this.cookie === '' ? {} : { cookie: this.cookie };
-    const sent = request(new URL(path, this.#url), {
+    const sent = request(new URL(path, this.url), {
       method,
       agent: false,
       headers: Object.fromEntries(
@@ -124,10 +132,7 @@ export class ConsoleServer {
 
   /** A client that is signed in by a link. */
   async signedIn(role: Role): Promise<ConsoleClient> {
-    const client = this.client();
-    const { status, text } = await client.signIn({ token: await this.link(role) });
-    if (status !== 200) throw new Error(`signing in was answered with ${status}: ${text}`);
-    return client;
+    return await this.client().enter(await this.link(role));
   }
 
   async link(role: Role): Promise<string> {

@@ -9,9 +9,9 @@ import type {
   OverviewView,
   Page,
   Requested,
-} from '../../src/console/api.js';
-import type { JobRow } from '../../src/store/schema.js';
-import { ConsoleServer } from '../support/console-server.js';
+} from '../../../src/console/api.js';
+import type { JobRow } from '../../../src/store/schema.js';
+import { ConsoleServer } from '../../support/console-server.js';
 
 const start = Date.UTC(2026, 10, 24, 12);
 const script = '<script>globalThis.isHurt = true</script>';

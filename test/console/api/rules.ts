@@ -13,9 +13,9 @@ import type {
   RuleSummary,
   RuleView,
   TimelineView,
-} from '../../src/console/api.js';
-import { type ConsoleClient, ConsoleServer } from '../support/console-server.js';
-import { addJob, addRules, hour } from '../support/rule-rows.js';
+} from '../../../src/console/api.js';
+import { type ConsoleClient, ConsoleServer } from '../../support/console-server.js';
+import { addJob, addRules, hour } from '../../support/rule-rows.js';
 
 async function names(client: ConsoleClient, query: string): Promise<string[]> {
   return (await client.get(`api/rules${query}`)).json<Page<RuleSummary>>().rows.map(({ name }) => name);

@@ -2,10 +2,10 @@
 
 import type { IncomingMessage } from 'node:http';
 import t, { type Test } from 'tap';
-import { addAccount, removeAccount } from '../../src/console/access/accounts.js';
-import type { ChangedEvent, Topic } from '../../src/console/api.js';
-import { type ConsoleClient, ConsoleServer } from '../support/console-server.js';
-import { until } from '../support/until.js';
+import { addAccount, removeAccount } from '../../../src/console/access/accounts.js';
+import type { ChangedEvent, Topic } from '../../../src/console/api.js';
+import { type ConsoleClient, ConsoleServer } from '../../support/console-server.js';
+import { until } from '../../support/until.js';
 
 /** What comes on a stream. */
 class Tab {

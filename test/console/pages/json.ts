@@ -1,7 +1,7 @@
 // How the page reads and writes integers that a number cannot hold.
 
 import t from 'tap';
-import { parseJson, writeJson } from '../../src/console/page/json.js';
+import { parseJson, writeJson } from '../../../src/console/page/json.js';
 
 t.test('integers beyond 2^53 stay exact, others are numbers', async (t) => {
   const text = '{"a":9007199254740993,"b":[-12345678901234567890],"c":9007199254740991,"d":1.5e3}';

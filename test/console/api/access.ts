@@ -1,17 +1,11 @@
 // Who gets into the console, and what is refused.
 
 import t, { type Test } from 'tap';
-import { addAccount, removeAccount, setPassword, setRole } from '../../src/console/access/accounts.js';
-import { Brake } from '../../src/console/access/brake.js';
-import type { AuditRow, ErrorBody, Page, SessionView } from '../../src/console/api.js';
-import { allRoutes } from '../../src/console/routes/index.js';
-import { consoleTables, type Database, tables } from '../../src/store/schema.js';
-import { ConsoleServer } from '../support/console-server.js';
-
-async function audit(server: ConsoleServer): Promise<readonly AuditRow[]> {
-  const answer = await (await server.signedIn('admin')).get('api/audit');
-  return answer.json<Page<AuditRow>>().rows;
-}
+import { Brake } from '../../../src/console/access/brake.js';
+import type { AuditRow, ErrorBody, Page, SessionView, WorkerView } from '../../../src/console/api.js';
+import { allRoutes } from '../../../src/console/routes/index.js';
+import { consoleTables, type Database, tables } from '../../../src/store/schema.js';
+import { ConsoleServer } from '../../support/console-server.js';
 
 /** Everything in the database but links that nobody has used. */
 async function content({ store: { db } }: ConsoleServer): Promise<string> {
@@ -97,31 +91,6 @@ t.test('a change needs the token of its own session', async (t) => {
   t.equal((await admin.get('api/session')).status, 200, 'the session goes on');
 });
 
-t.test('a link signs in once', async (t) => {
-  const server = await ConsoleServer.start(t);
-  const token = await server.link('operator');
-  const tries = await Promise.all([1, 2, 3].map(() => server.client().signIn({ token })));
-  t.same(tries.map(({ status }) => status).sort(), [200, 401, 401]);
-  t.match(await audit(server), [
-    { user: 'admin' },
-    ...Array(3).fill({ action: 'sign-in', address: '127.0.0.1' }),
-  ]);
-  await server.store.db
-    .updateTable('console_secrets')
-    .set({ expires_at: Date.now() - 1 })
-    .where('purpose', '=', 'link')
-    .execute();
-  const late = await server.link('operator');
-  await server.store.db
-    .updateTable('console_secrets')
-    .set({ expires_at: 1 })
-    .where('purpose', '=', 'link')
-    .execute();
-  t.equal((await server.client().signIn({ token: late })).status, 401, 'a link that is too old');
-  for (const body of [{}, { token: 1 }, { user: 'ann' }, { token: 'x', user: 'ann' }, [], 'x'])
-    t.equal((await server.client().signIn(body)).status, 400, JSON.stringify(body));
-});
-
 t.test('the cookie is for this console alone, and says nothing when it is forged', async (t) => {
   const server = await ConsoleServer.start(t);
   const client = server.client();
@@ -137,50 +106,6 @@ t.test('the cookie is for this console alone, and says nothing when it is forged
   const forged = Buffer.from(JSON.stringify({ secret: 'x', role: 'admin' })).toString('base64url');
   client.cookie = `${name}=${forged}.${seconds}.${signature}`;
   t.equal((await client.get('api/session')).status, 401);
-});
-
-t.test('an account signs in by its password', async (t) => {
-  const server = await ConsoleServer.start(t);
-  await addAccount(server.store, 'ann', 'operator', 'correct horse');
-  const ann = server.client();
-  t.equal((await ann.signIn({ user: 'ann', password: 'correct horse ' })).status, 401);
-  t.match((await ann.signIn({ user: 'ann', password: 'correct horse' })).json<SessionView>(), {
-    user: 'ann',
-    role: 'operator',
-  });
-  t.match(await audit(server), [
-    { user: 'admin' },
-    { user: 'ann', role: 'operator', action: 'sign-in', detail: 'by password' },
-    { user: 'ann', role: null, action: 'sign-in', detail: 'failed' },
-  ]);
-  await t.rejects(addAccount(server.store, 'ann', 'admin', 'correct horse'), { code: 'LINOD_ERR_ACCOUNT' });
-  await t.rejects(addAccount(server.store, 'bob', 'admin', 'short'), { code: 'LINOD_ERR_USAGE' });
-  await t.rejects(addAccount(server.store, 'a b', 'admin', 'correct horse'), { code: 'LINOD_ERR_USAGE' });
-});
-
-t.test('a session ends by signing out, and with every change of its account', async (t) => {
-  const server = await ConsoleServer.start(t);
-  const { store } = server;
-  await addAccount(store, 'ann', 'viewer', 'correct horse');
-  const ends: ReadonlyArray<readonly [string, () => Promise<unknown>]> = [
-    ['another role', () => setRole(store, 'ann', 'operator')],
-    ['another password', () => setPassword(store, 'ann', 'battery staple')],
-    ['removal', () => removeAccount(store, 'ann')],
-  ];
-  let password = 'correct horse';
-  for (const [what, end] of ends) {
-    const ann = server.client();
-    t.equal((await ann.signIn({ user: 'ann', password })).status, 200);
-    await end();
-    t.equal((await ann.get('api/session')).status, 401, what);
-    if (what === 'another password') password = 'battery staple';
-  }
-  const admin = await server.signedIn('admin');
-  const { cookie } = admin;
-  t.equal((await admin.post('api/sign-out')).status, 200);
-  t.match(admin.cookie, /=$/, 'the browser forgets the cookie');
-  admin.cookie = cookie;
-  t.equal((await admin.get('api/session')).status, 401, 'and the cookie opens nothing any more');
 });
 
 t.test('whoever guesses has to wait, also for what is right', async (t) => {
@@ -333,4 +258,16 @@ t.test('no answer can be framed, sniffed or kept by a cache, and files of the pa
   t.match(again, { status: 304, text: '' });
   t.equal((await viewer.send('PUT', 'rules')).status, 405);
   t.equal((await viewer.get('..%2f..%2fpackage.json')).status, 404);
+});
+
+t.test('an order to a worker that does not run is refused, and stands in the audit', async (t) => {
+  const server = await ConsoleServer.start(t);
+  const admin = await server.signedIn('admin');
+  const refused = await admin.post('api/workers/nobody[1]@x/drain');
+  t.match(refused, { status: 404 });
+  t.match(refused.json<ErrorBody>(), { error: { code: 'LINOD_ERR_UNKNOWN_WORKER' } });
+  const [row] = (await admin.get('api/audit')).json<Page<AuditRow>>().rows;
+  t.match(row, { user: 'admin', action: 'worker.drain', target: 'worker nobody[1]@x' });
+  const viewer = await server.signedIn('viewer');
+  t.same((await viewer.get('api/workers')).json<WorkerView[]>(), []);
 });
