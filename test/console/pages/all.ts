@@ -32,7 +32,6 @@ const shown: readonly Shown[] = [
   { path: 'workers', text: /alive/, changes: [/^Pause/], forAdmins: [/^Drain/] },
   { path: 'outbox', text: /bob@example.org/, changes: [] },
   { path: 'audit', text: /sign-in/, changes: [], forAdmins: [/^Undo/] },
-  { path: 'no/such/page', text: /Nothing is here/, changes: [] },
 ];
 
 /** Goes there as a link does, without loading everything again. */
