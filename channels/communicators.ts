@@ -10,8 +10,8 @@ import type {
   WebsocketSend,
 } from './browser/protocol.js';
 import { ChannelsError } from './errors.js';
-import { readTarget } from './server/head.js';
 import { type Server, type ServerOptions, serve } from './server/index.js';
+import { readTarget } from './server/request/head.js';
 import { ApplicationCommunicator } from './testing.js';
 
 /** The application sent something else than the test asked for. */

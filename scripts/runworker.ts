@@ -9,6 +9,6 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const { main } = await import('../src/commands/main.js');
-const { runworkerCommand } = await import('../src/commands/runworker.js');
+const { runworkerCommand } = await import('../src/commands/start/runworker.js');
 
 await main(runworkerCommand(), process.argv.slice(2));

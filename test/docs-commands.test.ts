@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import { procedureCommands } from '../procedures/commands/index.js';
-import { initiateCommand } from '../src/commands/initiate.js';
 import { linodProgram } from '../src/commands/linod.js';
-import { runworkerCommand } from '../src/commands/runworker.js';
+import { initiateCommand } from '../src/commands/start/initiate.js';
+import { runworkerCommand } from '../src/commands/start/runworker.js';
 import { cell, isWritten, table } from './support/written-docs.js';
 
 interface Listed {

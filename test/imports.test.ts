@@ -18,7 +18,7 @@ const allowed: Record<string, readonly string[]> = {
     'channels/index.ts',
     'channels/server/index.ts',
     'channels/server/options.ts',
-    'channels/server/proxies.ts',
+    'channels/server/request/proxies.ts',
     'channels/communicators.ts',
     'channels/testing.ts',
     'channels/tracing/peer.ts',

@@ -5,7 +5,7 @@ import type { Message, Receive, Send } from '../application.js';
 import type { HttpRequest } from '../browser/protocol.js';
 import { StopConsumer } from '../errors.js';
 import type { Connection } from './application-instances.js';
-import { Response } from './response.js';
+import { Response } from './request/response.js';
 
 export interface HttpConnectionOptions {
   readonly path: string;

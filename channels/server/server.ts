@@ -7,12 +7,12 @@ import type { Application } from '../application.js';
 import { ApplicationInstances } from './application-instances.js';
 import { ConnectionCounts } from './connection-counts.js';
 import type { ServerEvent, SocketReport } from './events.js';
-import { Upgrader } from './handshake.js';
 import { Lifespan } from './lifespan.js';
 import { type Listener, openListeners } from './listen.js';
 import { completeLimits, type ServerLimits, type ServerOptions } from './options.js';
-import { TrustedProxies } from './proxies.js';
-import { RequestHandler } from './request-handler.js';
+import { Upgrader } from './request/handshake.js';
+import { TrustedProxies } from './request/proxies.js';
+import { RequestHandler } from './request/request-handler.js';
 import type { WebsocketConnection } from './websocket-connection.js';
 
 /** A running server. */

@@ -14,10 +14,10 @@ import type {
 import { ClientGoneError, ProtocolError } from '../errors.js';
 import type { Connection } from './application-instances.js';
 import type { SocketReport } from './events.js';
-import type { Upgrader } from './handshake.js';
 import { Inbox } from './inbox.js';
 import type { ServerLimits } from './options.js';
-import { Response, responseOn } from './response.js';
+import type { Upgrader } from './request/handshake.js';
+import { Response, responseOn } from './request/response.js';
 
 export interface WebsocketConnectionOptions {
   readonly request: IncomingMessage;

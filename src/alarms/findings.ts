@@ -3,8 +3,8 @@
 import { hostname } from 'node:os';
 import type { Kysely } from 'kysely';
 import type { ChannelFigures, ChannelLayer } from '../../channels/index.js';
-import { directoryBytes } from '../base/directory-bytes.js';
 import { durationText } from '../base/duration.js';
+import { directoryBytes } from '../base/files/directory-bytes.js';
 import { freeDisks, siteProblems } from '../insight/site-health.js';
 import { maxSkewMs } from '../membership/database-clock.js';
 import { StartOrders } from '../membership/start-orders.js';

@@ -12,7 +12,7 @@ export {
   withSiteStore,
   withStore,
 } from './main.js';
-export { type RunHereOptions, runHere } from './run-here.js';
+export { type RunHereOptions, runHere } from './start/run-here.js';
 export {
   type Column,
   leastTime,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { lookAround } from '../actors/tables.js';
 import { LinodError, misuseCodes, suggestion, UsageError } from '../base/errors.js';
-import { actAsOwner } from '../base/file-rights.js';
+import { actAsOwner } from '../base/files/file-rights.js';
 import { nodeProblem } from '../base/node-version.js';
 import type { SiteConfig } from '../site/settings.js';
 import { findSiteDirectory, loadSite, type Site } from '../site/site.js';

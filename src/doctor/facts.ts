@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { missingRight } from '../base/file-rights.js';
+import { missingRight } from '../base/files/file-rights.js';
 import { type OwnerState, ownerState } from '../base/process-owner.js';
 import { version } from '../base/version.js';
 import { freeDisks } from '../insight/site-health.js';

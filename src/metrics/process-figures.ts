@@ -1,7 +1,7 @@
 // The metrics of this process that are read for each answer, and not counted as things happen.
 
 import { type ChannelStats, channelPattern } from '../../channels/index.js';
-import { directoryBytes } from '../base/directory-bytes.js';
+import { directoryBytes } from '../base/files/directory-bytes.js';
 import { version } from '../base/version.js';
 import type { Metrics } from './metrics.js';
 

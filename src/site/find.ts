@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { NoSiteError } from '../base/errors.js';
-import { missingRight } from '../base/file-rights.js';
+import { missingRight } from '../base/files/file-rights.js';
 
 /** The names that a site's configuration file may have; the first that exists is read. */
 export const configFileNames = [

@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { Application, ChannelLayer, HttpScope } from '../../channels/index.js';
 import { completeLimits, defaultLimits, parseListenAddress } from '../../channels/server/options.js';
-import { TrustedProxies } from '../../channels/server/proxies.js';
+import { TrustedProxies } from '../../channels/server/request/proxies.js';
 import { durationRule, type GivenDurations, inUnitOf } from '../base/duration.js';
 import { parseLevel } from '../base/log-levels.js';
 import { consumerSchema } from './consumers.js';

@@ -2,10 +2,10 @@
 
 import type { Command } from 'commander';
 import { procedureCommands } from '../../procedures/commands/index.js';
-import { initiateCommand } from '../../src/commands/initiate.js';
 import { linodProgram } from '../../src/commands/linod.js';
 import { main } from '../../src/commands/main.js';
-import { runworkerCommand } from '../../src/commands/runworker.js';
+import { initiateCommand } from '../../src/commands/start/initiate.js';
+import { runworkerCommand } from '../../src/commands/start/runworker.js';
 import type { CommandLine, Outcome } from './command-shell.js';
 import type { ScriptName } from './programs.js';
 

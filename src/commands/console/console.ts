@@ -5,9 +5,9 @@ import { aborted } from '../../base/aborted.js';
 import { defaultListen } from '../../console/access/reach.js';
 import { createLogger } from '../../log/create-logger.js';
 import { loadProcedures, person, requireSite, type SiteFlags, siteOption, withStore } from '../main.js';
-import { endSoon, listenToStop, stopAtCrash } from '../signals.js';
+import { endSoon, listenToStop, stopAtCrash } from '../start/signals.js';
+import { watchAlarms } from '../start/watch-alarms.js';
 import { print, say } from '../views/output.js';
-import { watchAlarms } from '../watch-alarms.js';
 import { userCommand } from './user.js';
 
 interface ConsoleFlags extends SiteFlags {

@@ -22,7 +22,7 @@ function page(path: string, name: string, key: string, load: PageEntry['load']):
 const pages: readonly PageEntry[] = [
   page('/', 'Overview', 'o', async () => (await import('./pages/overview.js')).OverviewPage),
   page('/rules', 'Rules', 'r', async () => (await import('./pages/rules.js')).RulesPage),
-  page('/rules/', 'Rule', '', async () => (await import('./pages/rule.js')).RulePage),
+  page('/rules/', 'Rule', '', async () => (await import('./pages/rule/rule.js')).RulePage),
   page('/runs', 'Runs', 'u', async () => (await import('./pages/runs.js')).RunsPage),
   page('/runs/', 'Run', '', async () => (await import('./pages/run.js')).RunPage),
   page('/log', 'Log', 'l', async () => (await import('./pages/log.js')).LogPage),

@@ -3,11 +3,11 @@
 import { type PageOptions, type RecordPage, readAfter, readAll, readBefore } from '../../log/read/page.js';
 import { type Position, parsePosition, positionText } from '../../log/read/position.js';
 import type { LogPage } from '../api.js';
-import { Completeness } from '../completeness.js';
 import type { ConsoleContext } from '../context.js';
 import { badRequest, notFound } from '../errors.js';
-import { logLine, textOf, wantedOf } from '../log-lines.js';
-import { LogSource } from '../log-source.js';
+import { Completeness } from '../log/completeness.js';
+import { logLine, textOf, wantedOf } from '../log/log-lines.js';
+import { LogSource } from '../log/log-source.js';
 import { Download, numberQuery, type Route, type RouteRequest, read } from '../router.js';
 import type { StreamSourceFactory } from '../stream.js';
 

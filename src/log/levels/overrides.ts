@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { Received } from '../../../channels/index.js';
 import { LinodError } from '../../base/errors.js';
+import { readRegular } from '../../base/files/regular-file.js';
 import { type LevelName, LogLevels } from '../../base/log-levels.js';
 import { parserOf } from '../../base/parse-message.js';
-import { readRegular } from '../../base/regular-file.js';
 import { loggerNamePattern } from '../../site/log-settings.js';
 
 /** Maximum names with a level. */

@@ -102,7 +102,7 @@ export class SpoolAdopter {
     const state = header && ownerState(header.owner);
     if (header === undefined || state === 'alive') return;
     // Imported late: most processes never need the lock.
-    const { FileLock } = await import('../../base/file-lock.js');
+    const { FileLock } = await import('../../base/files/file-lock.js');
     const lock = new FileLock(`${directory}.lock`, header.sender);
     if (!lock.take()) return;
     try {

@@ -14,7 +14,7 @@ import {
 import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { LinodError } from '../../base/errors.js';
-import { NotRegularFileError, openRegular } from '../../base/regular-file.js';
+import { NotRegularFileError, openRegular } from '../../base/files/regular-file.js';
 import { above, type Batch, batchBytes, lastOf, leadingBatch } from '../batch.js';
 import { maxRecordBytes } from '../format/line-format.js';
 

@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { LinodError } from '../../base/errors.js';
-import { FileLock } from '../../base/file-lock.js';
+import { FileLock } from '../../base/files/file-lock.js';
 import type { LogSender } from '../sender/sender.js';
 import { Conversation } from './conversation.js';
 import { type Thresholds, writeForeign } from './foreign-record.js';

@@ -3,7 +3,7 @@
 import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { NotRegularFileError, notRegular, regularFlags } from '../../base/regular-file.js';
+import { NotRegularFileError, notRegular, regularFlags } from '../../base/files/regular-file.js';
 import { type Chunk, chunksOf } from '../read/chunks.js';
 import { fingerprintOf, firstLineOf } from '../read/files.js';
 

@@ -2,7 +2,7 @@
 
 import { dirname, join } from 'node:path';
 import { LinodError } from '../../base/errors.js';
-import { FileLock } from '../../base/file-lock.js';
+import { FileLock } from '../../base/files/file-lock.js';
 import { isSuspended, ownerState } from '../../base/process-owner.js';
 
 /** The writer calls these. Both throw LogLockedError when another process has the log. */

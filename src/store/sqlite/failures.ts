@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { missingRight } from '../../base/file-rights.js';
+import { missingRight } from '../../base/files/file-rights.js';
 import { StoreUnavailableError } from '../errors.js';
 
 /** How long a statement waits for another connection's write. Writes are short, but a machine may be busy. */

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { isAllowed } from '../../base/file-rights.js';
+import { isAllowed } from '../../base/files/file-rights.js';
 import { StoreUnavailableError } from '../errors.js';
 import { busyTimeoutMs, isBusy, isNotBuilt, notBuilt, rightsText } from './failures.js';
 

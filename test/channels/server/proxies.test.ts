@@ -1,5 +1,5 @@
 import t from 'tap';
-import { TrustedProxies } from '../../../channels/server/proxies.js';
+import { TrustedProxies } from '../../../channels/server/request/proxies.js';
 
 const direct = { address: '10.0.0.9', port: 4711, isSecure: false };
 const from = (value: string, proto = 'https') =>

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FileLock } from '../../../src/base/file-lock.js';
+import { FileLock } from '../../../src/base/files/file-lock.js';
 import { isSuspended, ownProcess } from '../../../src/base/process-owner.js';
 import { testDirectory } from '../../support/directory.js';
 import { forkTypeScript } from '../../support/fork-typescript.js';

@@ -7,7 +7,7 @@ import { Page } from '../parts/page.js';
 import { PagedTable } from '../parts/paged-table.js';
 import type { TableOf } from '../parts/table.js';
 import { Time } from '../parts/time.js';
-import { Undo } from './rule-actions.js';
+import { Undo } from './rule/rule-actions.js';
 
 export function AuditPage() {
   const list = usePagedList<AuditRow>('audit', ['audit']);

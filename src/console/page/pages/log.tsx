@@ -3,10 +3,10 @@
 import { useMemo } from 'preact/hooks';
 import { useLive } from '../live.js';
 import { LogWindow } from '../log-window.js';
-import { Completeness, gapsOf, useCompleteness } from '../parts/completeness.js';
 import { FilterSelect, FilterText } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
-import { LogList } from '../parts/log-list.js';
+import { Completeness, gapsOf, useCompleteness } from '../parts/log/completeness.js';
+import { LogList } from '../parts/log/log-list.js';
 import { Page } from '../parts/page.js';
 import { href, pickQuery, queryValue } from '../router.js';
 

@@ -18,7 +18,7 @@ import { Ago, Duration } from '../parts/time.js';
 import { announceError } from '../parts/toasts.js';
 import { pickQuery } from '../router.js';
 import { mayChange } from '../session.js';
-import { PauseOrResume, RunRule } from './rule-actions.js';
+import { PauseOrResume, RunRule } from './rule/rule-actions.js';
 
 const states: readonly RuleState[] = ['active', 'running', 'paused', 'never', 'removed'];
 const selection = signal<ReadonlySet<number | string>>(new Set());

@@ -4,8 +4,8 @@ import type { JobStory, JobSummary, JobView, Requested, RequestView } from '../.
 import { post, request } from '../api.js';
 import { parseJson } from '../json.js';
 import { Action } from '../parts/action.js';
-import { JobLines } from '../parts/job-lines.js';
 import { Link } from '../parts/link.js';
+import { JobLines } from '../parts/log/job-lines.js';
 import { formatBytes } from '../parts/number.js';
 import { Facts, Loaded, Page, Section } from '../parts/page.js';
 import { Progress, Status } from '../parts/status.js';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FileLock } from '../../../../src/base/file-lock.js';
+import { FileLock } from '../../../../src/base/files/file-lock.js';
 import { ownProcess } from '../../../../src/base/process-owner.js';
 import { SpoolAdopter } from '../../../../src/log/sender/adopter.js';
 import { LogSender } from '../../../../src/log/sender/sender.js';

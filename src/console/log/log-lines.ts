@@ -1,14 +1,14 @@
 // Records of the log as the page gets them, and the filter of its query.
 
-import { parseLevel } from '../base/log-levels.js';
-import { stringifyFields } from '../log/fields.js';
-import { parseRecord } from '../log/format/formats.js';
-import { escapeUnsafe } from '../log/format/unsafe.js';
-import type { Wanted } from '../log/read/filter.js';
-import { positionText } from '../log/read/position.js';
-import type { PlacedRecord } from '../log/read/reader.js';
-import { givenInstant } from '../recurrence/time/parse-instant.js';
-import type { LogLine } from './api.js';
+import { parseLevel } from '../../base/log-levels.js';
+import { stringifyFields } from '../../log/fields.js';
+import { parseRecord } from '../../log/format/formats.js';
+import { escapeUnsafe } from '../../log/format/unsafe.js';
+import type { Wanted } from '../../log/read/filter.js';
+import { positionText } from '../../log/read/position.js';
+import type { PlacedRecord } from '../../log/read/reader.js';
+import { givenInstant } from '../../recurrence/time/parse-instant.js';
+import type { LogLine } from '../api.js';
 
 /** Records are at most so long; text that is none can be longer, and is cut. */
 const maxTextLength = 64 * 1024;

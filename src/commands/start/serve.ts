@@ -1,16 +1,16 @@
 // linod serve: the site's application on HTTP and WebSocket, without a worker.
 
 import { Command } from 'commander';
-import { aborted } from '../base/aborted.js';
-import { Operations } from '../daemon/operations.js';
-import { dropLog } from '../daemon/worker-log.js';
-import { SiteServer } from '../http/site-server.js';
-import { createLogger } from '../log/create-logger.js';
-import type { Site } from '../site/site.js';
-import { findSite, requireOn, type SiteFlags, siteOption } from './main.js';
+import { aborted } from '../../base/aborted.js';
+import { Operations } from '../../daemon/operations.js';
+import { dropLog } from '../../daemon/worker-log.js';
+import { SiteServer } from '../../http/site-server.js';
+import { createLogger } from '../../log/create-logger.js';
+import type { Site } from '../../site/site.js';
+import { findSite, requireOn, type SiteFlags, siteOption } from '../main.js';
+import { say } from '../views/output.js';
+import { collect, graceOverride } from '../views/words.js';
 import { endSoon, listenToStop, stopAtCrash } from './signals.js';
-import { say } from './views/output.js';
-import { collect, graceOverride } from './views/words.js';
 import { watchAlarmsApart } from './watch-alarms.js';
 
 interface ServeFlags extends SiteFlags {

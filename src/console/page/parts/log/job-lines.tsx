@@ -2,12 +2,12 @@
 
 import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { JobLine } from '../../api.js';
-import { get } from '../api.js';
-import { Live, useLive } from '../live.js';
-import { levelTones } from './status.js';
-import { Code } from './text.js';
-import { Time } from './time.js';
+import type { JobLine } from '../../../api.js';
+import { get } from '../../api.js';
+import { Live, useLive } from '../../live.js';
+import { levelTones } from '../status.js';
+import { Code } from '../text.js';
+import { Time } from '../time.js';
 
 class LiveLines extends Live {
   readonly lines = signal<readonly JobLine[]>([]);

@@ -1,12 +1,12 @@
 // Whether the log is complete, checked while somebody looks.
 
-import { positionText } from '../log/read/position.js';
-import { RunningCheck } from '../log/read/running-check.js';
-import type { RecordPosition, Sequence } from '../log/read/sequence.js';
-import type { LostNumbers } from '../log/read/verify.js';
-import type { CompletenessView, GapView } from './api.js';
-import type { ConsoleContext } from './context.js';
-import { wait } from './stream.js';
+import { positionText } from '../../log/read/position.js';
+import { RunningCheck } from '../../log/read/running-check.js';
+import type { RecordPosition, Sequence } from '../../log/read/sequence.js';
+import type { LostNumbers } from '../../log/read/verify.js';
+import type { CompletenessView, GapView } from '../api.js';
+import type { ConsoleContext } from '../context.js';
+import { wait } from '../stream.js';
 
 /** The page asks again every few seconds. */
 const idleMs = 15_000;

@@ -2,15 +2,15 @@
 // period is in the address.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { TimelineView } from '../../api.js';
-import { Link } from '../parts/link.js';
-import { Loaded } from '../parts/page.js';
-import { isoOf, moves, type Period, periodAround, periodOf, widened } from '../parts/period.js';
-import { Status } from '../parts/status.js';
-import { Table, type TableOf } from '../parts/table.js';
-import { formatSite, now, Time } from '../parts/time.js';
-import { useResource } from '../resource.js';
-import { queryValue, setQuery } from '../router.js';
+import type { TimelineView } from '../../../api.js';
+import { Link } from '../../parts/link.js';
+import { Loaded } from '../../parts/page.js';
+import { isoOf, moves, type Period, periodAround, periodOf, widened } from '../../parts/period.js';
+import { Status } from '../../parts/status.js';
+import { Table, type TableOf } from '../../parts/table.js';
+import { formatSite, now, Time } from '../../parts/time.js';
+import { useResource } from '../../resource.js';
+import { queryValue, setQuery } from '../../router.js';
 import { TimelineAxis } from './timeline-axis.js';
 import { isWithin, itemsOf, runsOf, type TimelineItem } from './timeline-items.js';
 

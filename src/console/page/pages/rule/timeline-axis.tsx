@@ -2,9 +2,9 @@
 // does not see it, the table below says the same.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { moved, moves, type Period, ticksOf, zoomed } from '../parts/period.js';
-import { lookOf } from '../parts/status.js';
-import { navigate, setQuery } from '../router.js';
+import { moved, moves, type Period, ticksOf, zoomed } from '../../parts/period.js';
+import { lookOf } from '../../parts/status.js';
+import { navigate, setQuery } from '../../router.js';
 import { isWithin, type TimelineItem, type TimelineRun } from './timeline-items.js';
 
 const height = 144;

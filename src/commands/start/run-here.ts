@@ -1,15 +1,15 @@
 // Runs the work of a procedure in the process of a command, with an `ar` and without a job.
 
-import type { Clock } from '../base/clock.js';
-import { Logger } from '../log/logger.js';
-import type { LogSink } from '../log/sink.js';
-import { databaseClock } from '../membership/database-clock.js';
-import type { BaseRequest } from '../rules/base-request.js';
-import { addRequest } from '../runs/add-request.js';
-import type { Store } from '../store/store.js';
-import { transact } from '../store/transact.js';
-import { ExitError, person, type SiteStore, unlessEnded } from './main.js';
-import { ProgressLine, say, styled } from './views/output.js';
+import type { Clock } from '../../base/clock.js';
+import { Logger } from '../../log/logger.js';
+import type { LogSink } from '../../log/sink.js';
+import { databaseClock } from '../../membership/database-clock.js';
+import type { BaseRequest } from '../../rules/base-request.js';
+import { addRequest } from '../../runs/add-request.js';
+import type { Store } from '../../store/store.js';
+import { transact } from '../../store/transact.js';
+import { ExitError, person, type SiteStore, unlessEnded } from '../main.js';
+import { ProgressLine, say, styled } from '../views/output.js';
 
 export interface RunHereOptions {
   /** The arguments of the procedure; default `null`. */

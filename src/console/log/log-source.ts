@@ -1,12 +1,12 @@
 // New lines of the log for the stream of a tab.
 
-import type { Wanted } from '../log/read/filter.js';
-import { parsePosition, positionText } from '../log/read/position.js';
-import { LogReader, type PlacedRecord } from '../log/read/reader.js';
-import type { LogEvent } from './api.js';
-import type { ConsoleContext } from './context.js';
+import type { Wanted } from '../../log/read/filter.js';
+import { parsePosition, positionText } from '../../log/read/position.js';
+import { LogReader, type PlacedRecord } from '../../log/read/reader.js';
+import type { LogEvent } from '../api.js';
+import type { ConsoleContext } from '../context.js';
+import { type StreamEvent, type StreamRequest, type StreamSource, wait } from '../stream.js';
 import { logLine, wantedOf } from './log-lines.js';
-import { type StreamEvent, type StreamRequest, type StreamSource, wait } from './stream.js';
 
 /** Bounds of one event, and of what one tab gets in a second. */
 const eventLines = 500;

@@ -1,13 +1,13 @@
 // Runs a worker in a terminal: its banner, its signals and its messages.
 
-import { hidePassword } from '../base/hide-password.js';
-import { version } from '../base/version.js';
-import { Daemon, type StartReport } from '../daemon/daemon.js';
-import type { LogSink } from '../log/sink.js';
-import type { SiteConfig } from '../site/settings.js';
-import { loadSite, type Site } from '../site/site.js';
+import { hidePassword } from '../../base/hide-password.js';
+import { version } from '../../base/version.js';
+import { Daemon, type StartReport } from '../../daemon/daemon.js';
+import type { LogSink } from '../../log/sink.js';
+import type { SiteConfig } from '../../site/settings.js';
+import { loadSite, type Site } from '../../site/site.js';
+import { say, styled } from '../views/output.js';
 import { endSoon, listenToStop, stopAtCrash } from './signals.js';
-import { say, styled } from './views/output.js';
 
 export interface RunDaemonOptions {
   readonly site: Site;

@@ -1,13 +1,13 @@
 // Lines of the log. The list follows the end unless the reader scrolls up, and loads what the reader comes close to.
 
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
-import type { LogLine } from '../../api.js';
-import type { LogWindow } from '../log-window.js';
+import type { LogLine } from '../../../api.js';
+import type { LogWindow } from '../../log-window.js';
+import { Link } from '../link.js';
+import { formatCount, formatNumber } from '../number.js';
+import { levelTones } from '../status.js';
+import { Time } from '../time.js';
 import type { Gap } from './completeness.js';
-import { Link } from './link.js';
-import { formatCount, formatNumber } from './number.js';
-import { levelTones } from './status.js';
-import { Time } from './time.js';
 
 /** This close to the end, in pixels, the reader is at the end. */
 const endSlack = 40;

@@ -1,14 +1,14 @@
 // One rule: its timeline, its fields, its history.
 
-import type { RuleView } from '../../api.js';
-import { Tabs } from '../parts/fields.js';
-import { Link } from '../parts/link.js';
-import { Facts, Loaded, Page } from '../parts/page.js';
-import { Status } from '../parts/status.js';
-import { RunStrip } from '../parts/strip.js';
-import { Ago, Duration } from '../parts/time.js';
-import { useResource } from '../resource.js';
-import { queryValue } from '../router.js';
+import type { RuleView } from '../../../api.js';
+import { Tabs } from '../../parts/fields.js';
+import { Link } from '../../parts/link.js';
+import { Facts, Loaded, Page } from '../../parts/page.js';
+import { Status } from '../../parts/status.js';
+import { RunStrip } from '../../parts/strip.js';
+import { Ago, Duration } from '../../parts/time.js';
+import { useResource } from '../../resource.js';
+import { queryValue } from '../../router.js';
 import { PauseOrResume, RunRule, StopRule } from './rule-actions.js';
 import { RuleFields } from './rule-fields.js';
 import { RuleHistory } from './rule-history.js';

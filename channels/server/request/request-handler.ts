@@ -2,21 +2,21 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../browser/protocol.js';
-import { NoRouteError } from '../errors.js';
-import { endRequestSpan, requestSpan } from '../tracing/requests.js';
-import type { ApplicationInstances } from './application-instances.js';
-import type { ConnectionCounts } from './connection-counts.js';
-import type { ServerEvent } from './events.js';
+import type { ConnectionFacts, ConnectionScope, HttpScope, WebsocketScope } from '../../browser/protocol.js';
+import { NoRouteError } from '../../errors.js';
+import { endRequestSpan, requestSpan } from '../../tracing/requests.js';
+import type { ApplicationInstances } from '../application-instances.js';
+import type { ConnectionCounts } from '../connection-counts.js';
+import type { ServerEvent } from '../events.js';
+import { HttpConnection, hasBody } from '../http-connection.js';
+import type { Listener } from '../listen.js';
+import type { ServerLimits } from '../options.js';
+import { type QueuedTotal, ServerSocketExtension } from '../socket-extension.js';
+import { WebsocketConnection } from '../websocket-connection.js';
 import { asksForWebSocket, handshakeProblem, subprotocolsOf, type Upgrader } from './handshake.js';
 import { isRefusal, type Refusal, readHeaders, readTarget } from './head.js';
-import { HttpConnection, hasBody } from './http-connection.js';
-import type { Listener } from './listen.js';
-import type { ServerLimits } from './options.js';
 import type { TrustedProxies } from './proxies.js';
 import { responseOn, sendPlain } from './response.js';
-import { type QueuedTotal, ServerSocketExtension } from './socket-extension.js';
-import { WebsocketConnection } from './websocket-connection.js';
 
 const asgi = Object.freeze({ version: '3.0', specVersion: '2.5' } as const);
 

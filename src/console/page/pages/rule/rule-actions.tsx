@@ -1,8 +1,8 @@
 // What can be done with one rule.
 
-import type { RuleSummary } from '../../api.js';
-import { request } from '../api.js';
-import { Action } from '../parts/action.js';
+import type { RuleSummary } from '../../../api.js';
+import { request } from '../../api.js';
+import { Action } from '../../parts/action.js';
 
 interface RuleProps {
   readonly rule: RuleSummary;

@@ -1,13 +1,13 @@
 // Alarms of a program that is no worker: it watches when no worker does.
 
 import { hostname } from 'node:os';
-import type { ChannelLayer } from '../../channels/index.js';
-import { lookAround } from '../actors/tables.js';
-import { AlarmService } from '../alarms/alarm-service.js';
-import type { Logger } from '../log/logger.js';
-import { databaseClock } from '../membership/database-clock.js';
-import type { Site } from '../site/site.js';
-import { openStore, type Store } from '../store/store.js';
+import type { ChannelLayer } from '../../../channels/index.js';
+import { lookAround } from '../../actors/tables.js';
+import { AlarmService } from '../../alarms/alarm-service.js';
+import type { Logger } from '../../log/logger.js';
+import { databaseClock } from '../../membership/database-clock.js';
+import type { Site } from '../../site/site.js';
+import { openStore, type Store } from '../../store/store.js';
 
 interface Watched {
   readonly site: Site;

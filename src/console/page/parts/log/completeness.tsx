@@ -1,11 +1,11 @@
 // Whether the log is complete: for each sender, the last number that is proven to be in the file.
 
 import { useEffect } from 'preact/hooks';
-import type { CompletenessView, GapView } from '../../api.js';
-import { useResource } from '../resource.js';
-import { setQuery } from '../router.js';
-import { Link } from './link.js';
-import { formatCount, formatNumber } from './number.js';
+import type { CompletenessView, GapView } from '../../../api.js';
+import { useResource } from '../../resource.js';
+import { setQuery } from '../../router.js';
+import { Link } from '../link.js';
+import { formatCount, formatNumber } from '../number.js';
 
 /** The server checks while somebody asks. */
 const askMs = 2000;

@@ -1,7 +1,7 @@
 // How a process that runs until it is stopped ends: signals, uncaught errors, and the last moment.
 
-import { signalExitCode } from './main.js';
-import { say } from './views/output.js';
+import { signalExitCode } from '../main.js';
+import { say } from '../views/output.js';
 
 /** After everything is closed, the process has this long to end by itself. */
 const endAfterMs = 200;

@@ -1,12 +1,12 @@
 // initiate_linod: sends the start messages to the consumers.
 
 import type { Command } from 'commander';
-import { type ChannelLayer, ChannelsError } from '../../channels/index.js';
-import { systemClock } from '../base/clock.js';
-import { hidePassword } from '../base/hide-password.js';
-import { version } from '../base/version.js';
-import { coroutines, StartOrders } from '../membership/start-orders.js';
-import type { Site } from '../site/site.js';
+import { type ChannelLayer, ChannelsError } from '../../../channels/index.js';
+import { systemClock } from '../../base/clock.js';
+import { hidePassword } from '../../base/hide-password.js';
+import { version } from '../../base/version.js';
+import { coroutines, StartOrders } from '../../membership/start-orders.js';
+import type { Site } from '../../site/site.js';
 import {
   ExitError,
   exitCodes,
@@ -15,9 +15,9 @@ import {
   type SiteJsonFlags,
   siteCommand,
   withStore,
-} from './main.js';
-import { print, printJson, say } from './views/output.js';
-import { parseSeconds } from './views/words.js';
+} from '../main.js';
+import { print, printJson, say } from '../views/output.js';
+import { parseSeconds } from '../views/words.js';
 
 interface InitiateFlags extends SiteJsonFlags {
   readonly timeout: string;

@@ -1,12 +1,12 @@
 // runworker and linod start: run a worker until a signal stops it.
 
 import { Command } from 'commander';
-import { version } from '../base/version.js';
-import { defaultListen } from '../console/access/reach.js';
-import type { SiteConfig } from '../site/settings.js';
-import { findSiteDirectory, loadSite } from '../site/site.js';
-import { requireOn, type SiteFlags, siteOption } from './main.js';
-import { collect, graceOverride, parseWholeNumber } from './views/words.js';
+import { version } from '../../base/version.js';
+import { defaultListen } from '../../console/access/reach.js';
+import type { SiteConfig } from '../../site/settings.js';
+import { findSiteDirectory, loadSite } from '../../site/site.js';
+import { requireOn, type SiteFlags, siteOption } from '../main.js';
+import { collect, graceOverride, parseWholeNumber } from '../views/words.js';
 
 interface WorkerFlags extends SiteFlags {
   readonly layer?: string;

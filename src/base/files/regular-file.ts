@@ -2,7 +2,7 @@
 // lead it elsewhere.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { LinodError } from './errors.js';
+import { LinodError } from '../errors.js';
 
 /** Flags of open(2) by which a symbolic link is refused and a pipe does not wait for its other end. */
 export const regularFlags = constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -3,11 +3,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Message } from '../application.js';
-import { ProtocolError } from '../errors.js';
+import type { Message } from '../../application.js';
+import { ProtocolError } from '../../errors.js';
+import { hasBody } from '../http-connection.js';
+import type { ServerLimits } from '../options.js';
 import type { Refusal } from './head.js';
-import { hasBody } from './http-connection.js';
-import type { ServerLimits } from './options.js';
 import { readHeaderList } from './response.js';
 
 /** Whether a request that asks for another protocol asks for a WebSocket. */

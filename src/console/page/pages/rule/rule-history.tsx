@@ -1,10 +1,10 @@
 // Who changed a rule, and taking changes back.
 
-import type { RevisionView } from '../../api.js';
-import { Loaded } from '../parts/page.js';
-import { Table, type TableOf } from '../parts/table.js';
-import { Time } from '../parts/time.js';
-import { useResource } from '../resource.js';
+import type { RevisionView } from '../../../api.js';
+import { Loaded } from '../../parts/page.js';
+import { Table, type TableOf } from '../../parts/table.js';
+import { Time } from '../../parts/time.js';
+import { useResource } from '../../resource.js';
 import { Undo } from './rule-actions.js';
 
 export function RuleHistory({ id }: { readonly id: number }) {

@@ -3,9 +3,9 @@
 import { once } from 'node:events';
 import { type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Message } from '../application.js';
-import type { HeaderList } from '../browser/protocol.js';
-import { ClientGoneError, ProtocolError } from '../errors.js';
+import type { Message } from '../../application.js';
+import type { HeaderList } from '../../browser/protocol.js';
+import { ClientGoneError, ProtocolError } from '../../errors.js';
 
 /** A response to a request, or to a WebSocket handshake that is denied. */
 export class Response {

@@ -1,8 +1,8 @@
 // What stands on the timeline of a rule, from what the server says.
 
-import type { JobSummary, TimelineView } from '../../api.js';
-import type { Period } from '../parts/period.js';
-import { formatDuration, formatSite } from '../parts/time.js';
+import type { JobSummary, TimelineView } from '../../../api.js';
+import type { Period } from '../../parts/period.js';
+import { formatDuration, formatSite } from '../../parts/time.js';
 
 /** A decision, a clock change, or what will be. */
 export interface TimelineItem {

@@ -1,13 +1,13 @@
 // The fields of a rule with their origins, and an editor that shows what would come of a change.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { DueView, RuleView } from '../../api.js';
-import { request } from '../api.js';
-import { Action } from '../parts/action.js';
-import { typingMs } from '../parts/fields.js';
-import { Time } from '../parts/time.js';
-import { useResource } from '../resource.js';
-import { mayChange } from '../session.js';
+import type { DueView, RuleView } from '../../../api.js';
+import { request } from '../../api.js';
+import { Action } from '../../parts/action.js';
+import { typingMs } from '../../parts/fields.js';
+import { Time } from '../../parts/time.js';
+import { useResource } from '../../resource.js';
+import { mayChange } from '../../session.js';
 
 type Field = RuleView['fields'][number];
 type Changes = Readonly<Record<string, string>>;

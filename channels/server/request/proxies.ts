@@ -1,8 +1,8 @@
 // Which client a request comes from, when proxies stand in between.
 
 import { BlockList, isIP } from 'node:net';
-import type { HeaderList } from '../browser/protocol.js';
-import { InvalidOptionError } from '../errors.js';
+import type { HeaderList } from '../../browser/protocol.js';
+import { InvalidOptionError } from '../../errors.js';
 
 /** The client of a request, as far as it can be trusted. */
 export interface ClientOrigin {

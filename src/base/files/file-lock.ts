@@ -13,8 +13,8 @@ import {
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import * as v from 'valibot';
-import { LinodError } from './errors.js';
-import { type Owner, ownProcess } from './process-owner.js';
+import { LinodError } from '../errors.js';
+import { type Owner, ownProcess } from '../process-owner.js';
 import { NotRegularFileError, openRegular, readRegular, replaceFlags } from './regular-file.js';
 
 /** The process that has a lock, or had it last. */

@@ -1,7 +1,7 @@
 // The head of a request: refused when another program on the way could read it differently, else made a scope.
 
 import type { IncomingMessage } from 'node:http';
-import type { HeaderList } from '../browser/protocol.js';
+import type { HeaderList } from '../../browser/protocol.js';
 
 /** A request that is refused before any application sees it. */
 export interface Refusal {
