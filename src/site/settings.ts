@@ -152,11 +152,16 @@ export function settingsSchema(directory: string) {
     }),
     redact: setting({
       text: 'Paths of values that neither the log nor the console shows: see [Redaction](../guides/logging.md#redaction). It counts for loggers that have no `redact` of their own.',
-      allowed: 'a list of paths such as "password", "user.token", "headers.*" or "items[*].secret"',
-      schema: v.pipe(v.array(text(redactPathPattern)), v.readonly()),
+      allowed: 'a path such as "password", "user.token", "headers.*" or "items[*].secret", or a list of them',
+      schema: v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.transform((given) => [given].flat()),
+        v.array(text(redactPathPattern)),
+        v.readonly(),
+      ),
       default: [],
       defaultText: 'none',
-      read: readList,
+      read: readSeveral,
     }),
     logSync: setting({
       text: 'When the log waits for the disk: see [Log records](../explanation/delivery.md#log-records).',

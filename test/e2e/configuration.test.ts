@@ -76,8 +76,8 @@ const wrongValues: { [K in keyof Settings]: ReadonlyArray<[value: unknown, shown
     ['DEBUG', '"DEBUG"'],
   ],
   redact: [
-    ['password', '"password"'],
-    [['user..token'], '["user..token"]'],
+    ['user..token', '"user..token"'],
+    [['password', '.key'], '["password",".key"]'],
   ],
   logSync: [
     ['sometimes', '"sometimes"'],
