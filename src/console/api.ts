@@ -1,7 +1,7 @@
 // The JSON API of the console: what each route takes and returns. The server implements it, the page uses its types.
 //
 // Paths are relative to the console's prefix. Times are ISO 8601 in UTC. Errors are `{error: {code, message}}` with
-// the status 400, 401, 403, 404, 409, 429, 500, or 503 while the database or the layer is away.
+// the status 400, 401, 403, 404, 429, 500, or 503 while the database or the layer is away.
 
 /** What somebody may do. Each role may do what the ones before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -232,8 +232,9 @@ export interface TimelineView {
 }
 
 /**
- * Changes of a rule, for operators: `POST api/rules/:id/run {args?}` (JSON as a text), `stop`, `pause`, `resume`,
- * `set {changes}`, `undo {revision?}`; of several: `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`. The answer is Requested.
+ * Changes of a rule, for operators: `POST api/rules/:id/run {args?}` (JSON as a text), `stop`, `pause`, `resume`; for
+ * admins: `set {changes}`, `undo {revision?}`. The answer is Requested. Operators change several by
+ * `POST api/rules/bulk {ids, action: 'run'|'pause'|'resume'}`, whose answer is BulkResult.
  */
 export interface BulkResult {
   readonly done: number;
@@ -340,7 +341,7 @@ export interface GroupView {
   readonly members: ReadonlyArray<{ readonly channel: string; readonly renewedAt: string | null }>;
 }
 
-/** `GET api/sockets`; `POST api/sockets/:id/close`: operator. */
+/** `GET api/sockets`; `POST api/sockets/:id/close`: admin. */
 export interface SocketsView {
   readonly sockets: readonly SocketView[];
   /** Servers that did not answer: `web1, process 4711`. */
@@ -360,7 +361,7 @@ export interface SocketView {
   readonly groups: readonly string[];
 }
 
-/** `GET api/workers`; `POST api/workers/:id/pause|resume|drain`: operator. */
+/** `GET api/workers`; `POST api/workers/:id/pause|resume`: operator; `drain`: admin. */
 export interface WorkerView {
   readonly id: string;
   readonly host: string;

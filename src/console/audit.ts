@@ -12,7 +12,7 @@ export interface AuditEntry extends AuditNote {
   readonly action: string;
 }
 
-/** Longer texts are cut, so that nobody can fill the database by one request. */
+/** Longer texts are cut, so that nobody can fill the database and the log by one request. */
 const maxText = 2000;
 
 /** Writes one entry, also into the log of the site. */
@@ -20,7 +20,9 @@ export async function writeAudit(
   { store, logger }: Pick<ConsoleContext, 'store' | 'logger'>,
   entry: AuditEntry,
 ): Promise<void> {
-  const { user, role, address, action, target, detail = '', undo = null } = entry;
+  const { user, role, address, action, undo = null } = entry;
+  const target = entry.target.slice(0, maxText);
+  const detail = entry.detail?.slice(0, maxText) ?? '';
   logger.child('audit').info(`${user}: ${action} ${target}`.trim(), { role, address, detail });
   await store.db
     .insertInto('console_audit')
@@ -30,8 +32,8 @@ export async function writeAudit(
       role,
       address,
       action,
-      target: target.slice(0, maxText),
-      detail: detail.slice(0, maxText),
+      target,
+      detail,
       rule_id: undo?.rule ?? null,
       revision: undo?.revision ?? null,
     })

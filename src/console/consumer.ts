@@ -6,6 +6,7 @@ import {
   HttpConsumer,
   type HttpScope,
   headerOf,
+  StopConsumer,
 } from '../../channels/index.js';
 import type { Access } from './access/access.js';
 import { writeAudit } from './audit.js';
@@ -54,6 +55,8 @@ export class ConsoleConsumer extends HttpConsumer {
     try {
       await this.#api(method, rest, body);
     } catch (error) {
+      // A browser leaves whenever a page is closed or a filter changed.
+      if (error instanceof ClientGoneError || error instanceof StopConsumer) throw error;
       const { status, code, message, headers } = refusalOf(error);
       if (status === 500) context.logger.error(`the console failed at ${method} ${path}`, error);
       await this.#json(status, { error: { code, message } }, Object.entries(headers));
@@ -127,7 +130,7 @@ export class ConsoleConsumer extends HttpConsumer {
     });
     void running
       .catch((error: unknown) => {
-        if (!(error instanceof ClientGoneError))
+        if (!(error instanceof ClientGoneError) && refusalOf(error).status === 500)
           context.logger.error('a stream of the console failed', error);
       })
       .finally(() => this.#ended.abort())
@@ -148,16 +151,17 @@ export class ConsoleConsumer extends HttpConsumer {
         ...note,
         ...(detail === undefined ? {} : { detail }),
       });
+    let result: unknown;
     try {
-      const result = await route.handle(request, (given) => {
+      result = await route.handle(request, (given) => {
         note = given;
       });
-      await write(note.detail);
-      return result;
     } catch (error) {
       await write(`${note.detail ?? ''} failed: ${refusalOf(error).message}`.trim());
       throw error;
     }
+    await write(note.detail);
+    return result;
   }
 
   async #signOut(visitor: Visitor): Promise<void> {
@@ -176,7 +180,10 @@ export class ConsoleConsumer extends HttpConsumer {
       ...safeHeaders,
     ];
     await this.sendHeaders({ headers });
+    if (this.#http.method === 'HEAD') return await this.sendBody('');
     for await (const chunk of result.chunks) await this.sendBody(chunk, { moreBody: true });
+    // A part of a file must not look like all of it.
+    if (this.#ended.signal.aborted) throw new StopConsumer();
     await this.sendBody('');
   }
 

@@ -3,7 +3,7 @@
 import { ChannelsError } from '../../channels/index.js';
 import { LinodError, misuseCodes } from '../base/errors.js';
 
-type ErrorStatus = 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 503;
+type ErrorStatus = 400 | 401 | 403 | 404 | 429 | 500 | 503;
 
 /** An answer with a status, for the page. */
 export class RefusedError extends LinodError {
@@ -32,10 +32,12 @@ export function badRequest(message: string): RefusedError {
   return new RefusedError(400, 'LINOD_ERR_BAD_REQUEST', message);
 }
 
-const missing = new Set(['LINOD_ERR_UNKNOWN_RULE', 'LINOD_ERR_UNKNOWN_REQUEST', 'LINOD_ERR_UNKNOWN_WORKER']);
-
-/** Not worth a record for each request: the workers report it, and the page asks again. */
-const away = new Set(['CHANNELS_ERR_LAYER_UNAVAILABLE', 'LINOD_ERR_STORE_UNAVAILABLE']);
+const missing = new Set([
+  'LINOD_ERR_UNKNOWN_RULE',
+  'LINOD_ERR_UNKNOWN_REQUEST',
+  'LINOD_ERR_UNKNOWN_WORKER',
+  'LINOD_ERR_NOTHING_KEPT',
+]);
 
 /** Errors of the caller keep their sentence; all others are the server's, and their stack stays in the log. */
 export function refusalOf(error: unknown): RefusedError {
@@ -44,7 +46,11 @@ export function refusalOf(error: unknown): RefusedError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'LINOD_ERR_INTERNAL';
   if (missing.has(code)) return new RefusedError(404, code, message);
   if (misuseCodes.has(code)) return new RefusedError(400, code, message);
-  if (away.has(code)) return new RefusedError(503, code, message);
+  // Not worth a record for each request: the workers report it, and the page asks again.
+  if (code === 'CHANNELS_ERR_LAYER_UNAVAILABLE') return new RefusedError(503, code, message);
+  // Nobody can sign in now, so anybody may read this: it names neither host nor user of the database.
+  if (code === 'LINOD_ERR_STORE_UNAVAILABLE')
+    return new RefusedError(503, code, 'the database cannot be used now; "linod doctor" says why');
   // The text of a foreign error may show what nobody outside is to know.
   const isOwn = error instanceof LinodError || error instanceof ChannelsError;
   return new RefusedError(500, code, isOwn ? message : 'the console failed; lino.log says why');

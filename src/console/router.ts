@@ -17,7 +17,7 @@ export interface RouteRequest {
   readonly query: URLSearchParams;
   /** The parsed JSON of a change; undefined for none. */
   readonly body: unknown;
-  /** Aborted when the client leaves or the server stops. */
+  /** Aborted when the server stops. What is sent after the client has left throws. */
   readonly signal: AbortSignal;
 }
 
@@ -67,6 +67,7 @@ export function change(
 /** A route may return this in place of JSON: a file to be saved. */
 export class Download {
   readonly fileName: string;
+  /** An empty one, too, finds out whether the client has left. */
   readonly chunks: AsyncIterable<string>;
 
   /** @param fileName of letters, digits, `-`, `_` and `.` */

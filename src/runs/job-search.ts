@@ -84,13 +84,14 @@ function contains(db: Kysely<Database>, column: string, text: string): RawBuilde
   return sql<boolean>`${sql.ref(column)} ${like} ${pattern} escape '\\'`;
 }
 
-/** The rules whose name or procedure contains the text. */
+/** The condition that the name or procedure of a rule contains a text. */
+export function isRuleWith(db: Kysely<Database>, text: string): RawBuilder<boolean> {
+  return sql<boolean>`(${contains(db, 'name', text)} or ${contains(db, 'procedure', text)})`;
+}
+
 async function rulesWith(db: Kysely<Database>, text: string): Promise<number[]> {
   if (text === '') return [];
-  const rules = db.selectFrom('job_rules').select('id');
-  const rows = await rules
-    .where((eb) => eb.or([contains(db, 'name', text), contains(db, 'procedure', text)]))
-    .execute();
+  const rows = await db.selectFrom('job_rules').select('id').where(isRuleWith(db, text)).execute();
   return rows.map(({ id }) => id);
 }
 

@@ -6,3 +6,4 @@ await import('./api/access.js');
 await import('./api/accounts.js');
 await import('./api/rules.js');
 await import('./api/stream.js');
+await import('./api/downloads.js');

@@ -57,6 +57,8 @@ t.test('arguments, messages, mails and pushes are shown without what redact name
   t.equal((await admin.post('api/rules/1/run', { args })).status, 200);
   const requests = await db.selectFrom('job_requests').select('args').execute();
   t.same(requests, [{ args }, { args }], 'the runs get it');
+  const broken = `{"user": 7, "password": "${'x'.repeat(200)}${secret}"`;
+  t.equal((await admin.post('api/rules/1/run', { args: broken })).status, 400);
   const audit = (await admin.get('api/audit')).text;
   t.match(audit, /job\.again.*rule\.run|rule\.run.*job\.again/);
   t.notMatch(audit, secret);

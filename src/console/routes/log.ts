@@ -53,9 +53,8 @@ export const logRoutes: readonly Route[] = [
 ];
 
 async function* texts(path: string, options: PageOptions): AsyncGenerator<string> {
-  for await (const records of readAll(path, options)) {
-    if (records.length > 0) yield records.map((record) => `${textOf(record)}\n`).join('');
-  }
+  for await (const records of readAll(path, options))
+    yield records.map((record) => `${textOf(record)}\n`).join('');
 }
 
 function optionsOf({ context, query, signal }: RouteRequest, count: number): PageOptions {

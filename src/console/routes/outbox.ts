@@ -11,8 +11,8 @@ export const outboxRoutes: readonly Route[] = [
     const { query, context } = request;
     const page = await outboxOf(request).list({
       kind: kindOf(query.get('kind') ?? 'mail'),
-      state: query.get('state') ?? undefined,
-      after: query.get('after') ?? undefined,
+      state: query.get('state') || undefined,
+      after: query.has('after') ? String(numberQuery(request, 'after', { byDefault: 0 })) : undefined,
       limit: numberQuery(request, 'limit', { byDefault: 100, atMost: 500 }),
     });
     const rows = page.rows.map((row) => ({

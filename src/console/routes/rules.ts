@@ -8,6 +8,7 @@ import { parseExactJson } from '../../base/parse-json.js';
 import { fateOf, fateText, waitText } from '../../insight/why/request-text.js';
 import { changesText } from '../../rules/changes/field-changes.js';
 import { changesOf } from '../../rules/changes/parse-changes.js';
+import { isRuleWith } from '../../runs/job-search.js';
 import type { Database } from '../../store/schema.js';
 import type { BulkResult, Page, Requested, Role, RuleSummary } from '../api.js';
 import { badRequest, refusalOf } from '../errors.js';
@@ -53,14 +54,10 @@ async function listRules(request: RouteRequest): Promise<Page<RuleSummary>> {
   const { db } = actor.store;
   const state = oneOf('state', query.get('state') ?? '', conditions);
   const order = oneOf('sort', query.get('sort') ?? '', orders);
-  const text = (query.get('text') ?? '').trim().toLowerCase();
-  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const text = (query.get('text') ?? '').trim();
   const filtered = <Row>(from: RuleQuery<Row>): RuleQuery<Row> => {
     const rows = from.where(state);
-    if (text === '') return rows;
-    return rows.where(
-      sql<boolean>`(lower(name) like ${pattern} escape '\\' or lower(procedure) like ${pattern} escape '\\')`,
-    );
+    return text === '' ? rows : rows.where(isRuleWith(db, text));
   };
   const after = numberQuery(request, 'after', { byDefault: 0 });
   // A page has fifty runs for each of its rules.
@@ -94,9 +91,12 @@ function oneOf<T>(name: string, word: string, choices: Readonly<Record<string, T
 }
 
 /** A request for a run, and what became of it at once. */
-async function run(actor: ActorContext, id: number, text: string | undefined): Promise<Requested> {
-  const args = text === undefined || text.trim() === '' ? {} : { args: parseExactJson('args', text) };
-  const { request, isWorking } = await RunJob.request(actor, id, args);
+async function run(
+  actor: ActorContext,
+  id: number,
+  options: { readonly args?: unknown },
+): Promise<Requested> {
+  const { request, isWorking } = await RunJob.request(actor, id, options);
   if (!isWorking) return { request, text: `request ${request} waits: no worker is running` };
   const fate = fateText(await fateOf(actor, request));
   return { request, text: `request ${request}: ${fate ?? (await waitText(actor, id))}` };
@@ -172,9 +172,13 @@ export const rulesRoutes: readonly Route[] = [
   change('api/rules/bulk', 'rule.bulk', bulk),
   change('api/rules/:id/run', 'rule.run', async (request, note) => {
     const id = numberParam(request, 'id');
-    const { args } = bodyOf(request, runBody) ?? {};
-    note({ target: `rule ${id}`, detail: request.context.redaction.applyToJson(args ?? '') });
-    return await run(request.actor, id, args);
+    const target = `rule ${id}`;
+    note({ target });
+    const text = bodyOf(request, runBody)?.args?.trim() ?? '';
+    const options = text === '' ? {} : { args: parseExactJson('args', text) };
+    // Not before: in what is no JSON, nothing can be hidden.
+    note({ target, detail: request.context.redaction.applyToJson(text) });
+    return await run(request.actor, id, options);
   }),
   change('api/rules/:id/stop', 'rule.stop', async (request, note) => {
     const id = numberParam(request, 'id');

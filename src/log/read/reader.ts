@@ -129,7 +129,7 @@ export class LogReader {
   /** Reads whole files, for example those before the current one. */
   async *whole(parts: readonly LogPart[]): AsyncGenerator<LogBatch> {
     for (const part of parts) {
-      const file = await openIfThere(part.path);
+      const file = await this.#openRotated(part);
       try {
         if (file !== undefined) yield* this.#pick(chunksOf(file), fingerprintOf(part.firstLine), 0);
       } finally {
@@ -196,7 +196,7 @@ export class LogReader {
     if (this.#file !== undefined)
       yield* this.#backIn(this.#file, fingerprintOf(this.#firstLine), this.#offset, count);
     for (const part of [...rotated].reverse()) {
-      const file = await openIfThere(part.path);
+      const file = await this.#openRotated(part);
       try {
         if (file === undefined) continue;
         const end = part.isCompressed ? undefined : part.bytes;
@@ -205,6 +205,15 @@ export class LogReader {
         await file?.close();
       }
     }
+  }
+
+  /** Opens a file that may have been compressed or renamed since it was found; undefined when it was removed. */
+  async #openRotated(part: LogPart): Promise<FileHandle | undefined> {
+    const file = await openPart(part, { orPacked: true });
+    if (file !== undefined) return file;
+    const parts = await findLogParts(this.#path, this.#options.timezone);
+    const renamed = parts.find(({ firstLine }) => firstLine !== '' && firstLine === part.firstLine);
+    return renamed && (await openPart(renamed, { orPacked: true }));
   }
 
   /** @param end undefined for all of a compressed file */

@@ -3,7 +3,10 @@
 import t, { type Test } from 'tap';
 import { Brake } from '../../../src/console/access/brake.js';
 import type { AuditRow, ErrorBody, Page, SessionView, WorkerView } from '../../../src/console/api.js';
+import { refusalOf } from '../../../src/console/errors.js';
 import { allRoutes } from '../../../src/console/routes/index.js';
+import { requireKept } from '../../../src/insight/channel-messages.js';
+import { StoreUnavailableError } from '../../../src/store/errors.js';
 import { consoleTables, type Database, tables } from '../../../src/store/schema.js';
 import { ConsoleServer } from '../../support/console-server.js';
 
@@ -102,10 +105,14 @@ t.test('the cookie is for this console alone, and says nothing when it is forged
     site: { name: 'test', timezone: 'UTC' },
   });
   const [name, value = ''] = client.cookie.split('=');
-  const [, seconds, signature] = value.split('.');
+  const [content, seconds, signature] = value.split('.');
   const forged = Buffer.from(JSON.stringify({ secret: 'x', role: 'admin' })).toString('base64url');
   client.cookie = `${name}=${forged}.${seconds}.${signature}`;
   t.equal((await client.get('api/session')).status, 401);
+  client.cookie = `${name}=${content}.${seconds}.${'A'.repeat(43)}`;
+  t.equal((await client.get('api/session')).status, 401, 'with another signature');
+  client.cookie = `${name}=${value}`;
+  t.equal((await client.get('api/session')).status, 200);
 });
 
 t.test('whoever guesses has to wait, also for what is right', async (t) => {
@@ -258,6 +265,28 @@ t.test('no answer can be framed, sniffed or kept by a cache, and files of the pa
   t.match(again, { status: 304, text: '' });
   t.equal((await viewer.send('PUT', 'rules')).status, 405);
   t.equal((await viewer.get('..%2f..%2fpackage.json')).status, 404);
+});
+
+t.test('a database that is away is not described to whoever asks', (t) => {
+  const { status, message } = refusalOf(
+    new StoreUnavailableError('shop at db.example.org as ann', new Error('it is down')),
+  );
+  t.equal(status, 503);
+  t.notMatch(message, /example|it is down/);
+  t.end();
+});
+
+t.test('a layer that keeps no messages is no failure of the console', async (t) => {
+  const { site } = await ConsoleServer.start(t);
+  const layer = await site.openLayer();
+  t.teardown(() => layer.close());
+  const passing: typeof layer = Object.create(layer, { extensions: { value: new Set(['groups']) } });
+  try {
+    requireKept(passing, 'redis');
+    t.fail('it is refused');
+  } catch (error) {
+    t.match(refusalOf(error), { status: 404, message: /keeps no messages/ });
+  }
 });
 
 t.test('an order to a worker that does not run is refused, and stands in the audit', async (t) => {

@@ -57,6 +57,13 @@ t.test('the list of rules filters, sorts and comes in parts', async (t) => {
   t.same(mails?.strip.at(-1), { job: 60, status: 'done', ms: 2500 });
 });
 
+t.test('a rule is found by its name as it is written', async (t) => {
+  const server = await ConsoleServer.start(t);
+  const client = await server.signedIn('viewer');
+  await addRules(server.store, ['Äripäev', 'other']);
+  t.same(await names(client, `?text=${encodeURIComponent('Äripäev')}`), ['Äripäev']);
+});
+
 t.test('rules are changed as the command changes them, and the audit has it', async (t) => {
   const server = await ConsoleServer.start(t);
   const client = await server.signedIn('admin');

@@ -44,6 +44,23 @@ function numbersOf(seen: readonly string[]): number[] {
   return seen.map((text) => Number(/#(\d+) /.exec(text)?.[1]));
 }
 
+t.test('files that are renamed and compressed while the log is read are not left out', async (t) => {
+  const log = await writeRealLog(testDirectory(t));
+  const whole = await tailOnce(log.current);
+  const seen: string[] = [];
+  let isMoved = false;
+  const { signal } = new AbortController();
+  await tail(log.current, { follow: false, timezone, signal }, (records) => {
+    seen.push(...records.map(({ text }) => text));
+    if (isMoved) return;
+    isMoved = true;
+    renameSync(log.packed, log.packed.replace('2.gz', '3.gz'));
+    writeFileSync(log.packed, gzipSync(readFileSync(log.rotated)));
+    rmSync(log.rotated);
+  });
+  t.same(seen, whole);
+});
+
 /** Follows a log until the test ends. */
 function follow(t: Test, path: string, last = 10, wanted: Wanted = {}) {
   const seen: string[] = [];
