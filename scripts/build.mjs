@@ -29,8 +29,8 @@ async function bundle() {
     platform: 'node',
     target: 'node20.12',
     logLevel: 'warning',
-    // Threads and processes of runs start serve.js by its path.
-    entryPoints: [...published, 'dist/src/runs/remote/serve.js'].map(sourceOf),
+    // A worker starts its threads and processes by these paths.
+    entryPoints: [...published, 'dist/src/runs/remote/serve.js', 'dist/src/console/thread.js'].map(sourceOf),
     outbase: '.',
     outdir: 'dist',
     bundle: true,

@@ -21,7 +21,7 @@ import { Ends } from '../scheduler/finish.js';
 import { Requests } from '../scheduler/requests.js';
 import { Tasks } from '../scheduler/tasks.js';
 import { configuredLevels } from '../site/settings.js';
-import type { Site } from '../site/site.js';
+import { type Site, workerSettings } from '../site/site.js';
 import type { Store } from '../store/store.js';
 
 export interface CreateTasksOptions {
@@ -92,10 +92,15 @@ export function createTasks(options: CreateTasksOptions): SiteTasks {
   const requests = new Requests(rules);
   const claimer = new Claimer(rules);
   const ends = new Ends(rules);
-  const { consumers: _, application: __, consoleUser: ___, ...settings } = site.settings;
   const pool = new HostPool({
     program: options.program,
-    begin: { linod: 'begin', directory: site.directory, settings, workerId, pid: process.pid },
+    begin: {
+      linod: 'begin',
+      directory: site.directory,
+      settings: workerSettings(site),
+      workerId,
+      pid: process.pid,
+    },
     clock,
   });
   const runner = new JobRunner({

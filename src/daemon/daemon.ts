@@ -376,9 +376,8 @@ export class Daemon {
 
   #openConsole(): void {
     const { console: listen } = this.#settings;
-    const { store, layer } = this.#opened;
-    const options = { site: this.#site, store, layer, logger: this.#logger.child('console'), listen };
-    if (listen !== '') this.#console = new WorkerConsole(options);
+    const logger = this.#logger.child('console');
+    if (listen !== '') this.#console = new WorkerConsole({ site: this.#site, logger, listen });
   }
 
   #openAlarms(): void {

@@ -149,11 +149,16 @@ export async function loadSite(directory: string, options: LoadOptions = {}): Pr
 /** Settings that can be handed to another thread or process: all but those that are functions. */
 export type WorkerSettings = Omit<Settings, 'consumers' | 'application' | 'consoleUser'>;
 
+export function workerSettings({ settings }: Site): WorkerSettings {
+  const { consumers: _, application: __, consoleUser: ___, ...others } = settings;
+  return others;
+}
+
 /**
  * A site as its worker has read it, for the worker's threads and processes. The settings are not checked
  * again: for the name of a time zone alone, Node reads its tables of languages, which takes a new process 15
- * ms. A configuration that is a program is evaluated all the same: it has the consumers, and may register
- * something.
+ * ms. A configuration that is a program is evaluated all the same: it has the consumers and `consoleUser`, and
+ * may register something.
  *
  * @throws NoSiteError (`LINOD_ERR_NO_SITE`), BadConfigError (`LINOD_ERR_BAD_CONFIG`)
  */
@@ -161,8 +166,8 @@ export async function siteOfWorker(directory: string, settings: WorkerSettings):
   const found = findSiteDirectory(directory);
   const configFile = findConfigFile(found) ?? '';
   const config: SiteConfig = configFile.endsWith('.json') ? {} : await readConfig(found, configFile, false);
-  const { consumers = {} } = config;
-  return new Site(found, configFile, { ...settings, consumers, application: null, consoleUser: null });
+  const { consumers = {}, consoleUser = null } = config;
+  return new Site(found, configFile, { ...settings, consumers, application: null, consoleUser });
 }
 
 async function readConfig(directory: string, path: string, anew: boolean): Promise<Record<string, unknown>> {

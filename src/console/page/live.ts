@@ -23,7 +23,7 @@ export abstract class Live {
   #hasChanged = true;
   #failures = 0;
   #loadedAt = Date.now();
-  /** A slow server is asked less often: it may be a worker whose rules would be late. */
+  /** A slow server is asked less often. */
   #restUntil = 0;
   #timer = 0;
 
@@ -78,7 +78,7 @@ export abstract class Live {
       this.#isLoading = false;
       this.#failures = 0;
       this.#loadedAt = startedAt;
-      this.#restUntil = Date.now() + 9 * (Date.now() - startedAt);
+      this.#restUntil = Date.now() + 2 * (Date.now() - startedAt);
       clearStale(this);
       this.error.value = null;
       if (this.#isWanted) this.#plan(this.#hasChanged ? this.#restUntil - Date.now() : 0);

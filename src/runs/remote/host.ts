@@ -1,9 +1,7 @@
 // A thread or process that runs procedures, as the worker sees it.
 
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
+import { builtModule } from '../../base/built-module.js';
 import type { FromRun, ToRun } from './messages.js';
 
 /** What a run needs. */
@@ -51,13 +49,9 @@ export interface RunProgram {
   readonly execArgv?: readonly string[];
 }
 
-/**
- * The built serve.ts. It is found by the package's name, because a bundle does not know where its sources
- * were.
- */
+/** The built serve.ts. */
 export function ownProgram(): RunProgram {
-  const root = dirname(createRequire(import.meta.url).resolve('linod/package.json'));
-  return { url: pathToFileURL(join(root, 'dist/src/runs/remote/serve.js')) };
+  return { url: builtModule('src/runs/remote/serve.js') };
 }
 
 /** Longer lines are cut. */
