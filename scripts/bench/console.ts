@@ -400,6 +400,16 @@ const openTabs: ReadonlyArray<readonly [stream: string, paths: readonly string[]
   ['topics=audit', ['audit']],
 ];
 
+/** A worker listens before its console does. */
+async function untilServed(listen: string): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const answer = await fetch(`http://${listen}/`).catch(() => undefined);
+    if (answer !== undefined) return;
+    await pause(100);
+  }
+  throw new Error(`the worker serves no console on ${listen}`);
+}
+
 async function measureLateness(site: Site, quick: boolean, hasConsoles: boolean): Promise<Found> {
   await addTicks(site, tickCount);
   const listen = `127.0.0.1:${await freePort()}`;
@@ -413,6 +423,7 @@ async function measureLateness(site: Site, quick: boolean, hasConsoles: boolean)
       directory: site.directory,
       ready: /#token=/,
     });
+    await untilServed(listen);
     const first = await ConsoleTab.signIn(linkOf(link));
     await link.stop();
     tabs.push(...openTabs.map(() => first.another()));
