@@ -101,8 +101,9 @@ export class Changes implements StreamSource {
         .selectFrom('jobs')
         .select(['id', 'message', 'progress'])
         .where('status', '=', 'running')
-        .orderBy('id')
         .execute();
+      // Ordered by the database, SQLite would go through all jobs for it.
+      running.sort((a, b) => a.id - b.id);
       const now = performance.now();
       if (now - this.#slowAt >= slowPollMs) {
         this.#slowAt = now;
