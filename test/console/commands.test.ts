@@ -102,3 +102,24 @@ t.test('a console that cannot start harms no worker', async (t) => {
     stderr: /^linod: .*there are no accounts: add one/,
   });
 });
+
+t.test('a worker goes on when its console fails, and starts it again', async (t) => {
+  const site = new LiveSite(t, {
+    files: {
+      'linod.config.ts': `export default { name: 'test', consoleUser: ({ path }) => {
+        if (path === '/api/session') setTimeout(() => { throw new Error('out of order'); });
+        return { name: 'ann', role: 'viewer' };
+      } };`,
+    },
+  });
+  const worker = await site.startWorker('--console', '127.0.0.1:0');
+  const served = () => worker.lines.filter((line) => /the console is on http/.test(line));
+  await fetch(new URL('api/session', await consoleOf(worker))).catch(() => undefined);
+  await worker.printed(/ERROR the console on 127\.0\.0\.1:0 has ended; the worker starts it again/);
+  await worker.printed(/out of order/);
+  await eventually('the console is served again', async () => served().length === 2);
+  const { url } = partsOf(served()[1] ?? '');
+  t.equal((await fetch(new URL('api/rules', url))).status, 200);
+  worker.kill('SIGTERM');
+  t.match(await worker.ended(), { code: 0 });
+});
