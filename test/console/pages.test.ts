@@ -7,3 +7,4 @@ await import('./pages/channels.js');
 await import('./pages/outbox.js');
 await import('./pages/all.js');
 await import('./pages/json.js');
+await import('./pages/log-queue.js');

@@ -4,16 +4,8 @@ import { signal } from '@preact/signals';
 import type { LogEvent, LogLine, LogPage } from '../api.js';
 import { get } from './api.js';
 import { Live } from './live.js';
+import { type LogItem, LogQueue } from './log-queue.js';
 import { onLog } from './stream.js';
-
-/** Lines that were left out, because there were too many. */
-interface Omitted {
-  readonly id: string;
-  /** Null for unknown many. */
-  readonly omitted: number | null;
-}
-
-type LogItem = LogLine | Omitted;
 
 /** What a page holds at most: more than a burst of lines, so that none is gone before it was seen. */
 const maxItems = 1500;
@@ -24,6 +16,8 @@ export class LogWindow extends Live {
   readonly isLoaded = signal(false);
   /** Whether new lines are added as they come. */
   readonly isFollowing = signal(false);
+  /** How many lines were left out since the page was opened. */
+  readonly leftOut = signal(0);
   readonly #filter: string;
   /** What to load: the lines around a position, those before or behind the window, or the end of the log. */
   #wanted: 'around' | 'earlier' | 'later' | 'end' | null;
@@ -33,6 +27,14 @@ export class LogWindow extends Live {
   #isEnd = false;
   #omissions = 0;
   #unfollow = (): void => undefined;
+  readonly #queue = new LogQueue(
+    (items, after) => {
+      this.#after = after;
+      this.leftOut.value += leftOutOf(items);
+      this.#append(items);
+    },
+    (then) => requestAnimationFrame(then),
+  );
 
   /**
    * @param filter as a query, which the server checks
@@ -68,9 +70,10 @@ export class LogWindow extends Live {
     this.#unfollow = onLog(this.#filter, this.#after ?? '', (event, id) => this.#add(event, id));
   }
 
-  /** New lines stay on the server until {@link follow}. */
+  /** New lines stay on the server until {@link follow}. Those that are not drawn come again. */
   pause(): void {
     this.isFollowing.value = false;
+    this.#queue.clear();
     this.#unfollow();
     this.#unfollow = () => undefined;
   }
@@ -122,11 +125,11 @@ export class LogWindow extends Live {
   }
 
   #add({ lines, omitted }: LogEvent, id: string): void {
-    this.#after = id;
-    this.#append(omitted === 0 ? lines : [{ id: `${id}-${this.#omissions++}`, omitted }, ...lines]);
+    this.#queue.add(omitted === 0 ? lines : [{ id: `${id}-${this.#omissions++}`, omitted }, ...lines], id);
   }
 
   #append(items: readonly LogItem[]): void {
+    if (items.length === 0) return;
     const all = [...this.items.peek(), ...items];
     const kept = all.slice(-maxItems);
     if (kept.length < all.length) this.#before = lineOf(kept)?.id ?? this.#before;
@@ -139,6 +142,11 @@ export class LogWindow extends Live {
     if (dropped !== undefined) this.#moveEnd({ after: dropped.id, isEnd: false });
     this.items.value = all.slice(0, maxItems);
   }
+}
+
+/** How many lines were left out, as far as that is known. */
+function leftOutOf(items: readonly LogItem[]): number {
+  return items.reduce((sum, item) => sum + ('text' in item ? 0 : (item.omitted ?? 0)), 0);
 }
 
 /** The first line. */

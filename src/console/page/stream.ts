@@ -30,6 +30,8 @@ const changeListeners = new Set<ChangeListener>();
 let logListener: LogListener | undefined;
 let source: EventSource | undefined;
 let openUrl = '';
+/** Whose lines the open stream sends. */
+let openFor: LogListener | undefined;
 /** Topics of the open stream. They only grow, because each change opens the stream again. */
 let topics = new Set<Topic>();
 let retries = 0;
@@ -90,13 +92,15 @@ function follow(): void {
   query.set('topics', [...topics].sort().join());
   if (logListener !== undefined) query.set('log', '1');
   const url = `${prefix}api/stream?${query}`;
-  if (url === openUrl) return;
+  // Another listener may go on from another position.
+  if (url === openUrl && logListener === openFor) return;
   close();
   open(url);
 }
 
 function open(url: string): void {
   openUrl = url;
+  openFor = logListener;
   // A new EventSource cannot send Last-Event-ID, which only those know that connect again by themselves.
   const opened = new EventSource(`${url}&${new URLSearchParams({ after: logListener?.after ?? '' })}`);
   source = opened;

@@ -7,6 +7,7 @@ import { FilterSelect, FilterText } from '../parts/fields.js';
 import { Link } from '../parts/link.js';
 import { Completeness, gapsOf, useCompleteness } from '../parts/log/completeness.js';
 import { LogList } from '../parts/log/log-list.js';
+import { formatCount } from '../parts/number.js';
 import { Page } from '../parts/page.js';
 import { href, pickQuery, queryValue } from '../router.js';
 
@@ -53,15 +54,29 @@ export function LogPage() {
 
 function State({ log }: { readonly log: LogWindow }) {
   if (!log.isLoaded.value) return <span class="quiet">Loading…</span>;
-  if (log.isFollowing.value) return <span class="status good">▶ Follows the end</span>;
+  const leftOut = log.leftOut.value > 0 && (
+    <span class="warn">
+      ▲ {formatCount(log.leftOut.value, 'line')} left out, because they came faster than they can be shown
+    </span>
+  );
+  if (log.isFollowing.value) {
+    return (
+      <>
+        <span class="status good">▶ Follows the end</span> {leftOut}
+      </>
+    );
+  }
   const toEnd = () => {
     log.toEnd();
     const list = document.querySelector('.log');
     if (list !== null) list.scrollTop = list.scrollHeight;
   };
   return (
-    <button type="button" onClick={toEnd}>
-      ‖ Paused. To the end
-    </button>
+    <>
+      <button type="button" onClick={toEnd}>
+        ‖ Paused. To the end
+      </button>{' '}
+      {leftOut}
+    </>
   );
 }

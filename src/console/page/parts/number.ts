@@ -1,8 +1,10 @@
 // Numbers for people.
 
+const numberFormat = new Intl.NumberFormat('en-US');
+
 /** `1,234,567`; a bigint is written exactly. */
 export function formatNumber(value: number | bigint): string {
-  return value.toLocaleString('en-US');
+  return numberFormat.format(value);
 }
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

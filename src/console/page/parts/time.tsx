@@ -11,19 +11,35 @@ function tick(): void {
 setInterval(tick, 1_000);
 document.addEventListener('visibilitychange', tick);
 
+interface ZoneFormat {
+  readonly zone: string;
+  format(instant: number | string): string;
+}
+
 const siteFormat = computed(() => formatIn(session.value?.site.timezone ?? 'UTC'));
 const browserFormat = formatIn();
 /** The date in the site's zone. */
 export const siteToday = computed(() => formatSite(now.value).slice(0, 10));
 
-function formatIn(timeZone?: string): Intl.DateTimeFormat {
+function formatIn(timeZone?: string): ZoneFormat {
   // Swedish is the language whose dates are written in the order of ISO 8601.
-  return new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone });
+  const format = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone });
+  // Many lines of the log are of one second.
+  let last = { second: Number.NaN, text: '' };
+  return {
+    zone: format.resolvedOptions().timeZone,
+    format(instant) {
+      const date = new Date(instant);
+      const second = Math.floor(date.getTime() / 1000);
+      if (second !== last.second) last = { second, text: format.format(date) };
+      return last.text;
+    },
+  };
 }
 
 /** `2026-03-29 02:30:00` in the site's zone. */
 export function formatSite(instant: number | string): string {
-  return siteFormat.value.format(new Date(instant));
+  return siteFormat.value.format(instant);
 }
 
 interface InstantProps {
@@ -61,9 +77,7 @@ export function TimeAndAgo({ at }: { readonly at: string }) {
 }
 
 function Instant({ at, text }: { readonly at: string; readonly text: string }) {
-  const zones = [siteFormat.value, browserFormat].map(
-    (format) => `${format.format(new Date(at))} ${format.resolvedOptions().timeZone}`,
-  );
+  const zones = [siteFormat.value, browserFormat].map((format) => `${format.format(at)} ${format.zone}`);
   return (
     <time dateTime={at} title={`${zones.join('\n')} (this browser)`}>
       {text}
