@@ -7,7 +7,7 @@ import type { ConsoleContext } from './context.js';
 import { type StreamEvent, type StreamRequest, type StreamSource, wait } from './stream.js';
 
 const pollMs = 100;
-/** What cannot be asked cheaply is polled less often. */
+/** Expensive marks are polled less often. */
 const slowPollMs = 2000;
 
 /** A text for each topic, which differs when something has changed. */

@@ -137,7 +137,7 @@ export class ConsoleConsumer extends HttpConsumer {
       .then(() => this.tooSlow());
   }
 
-  /** Whatever comes of it, the audit has it. */
+  /** Makes a change. The audit gets it, also when it fails. */
   async #change(route: ChangeRoute, request: RouteRequest): Promise<unknown> {
     const { context, access } = this.#options;
     const { visitor } = request;

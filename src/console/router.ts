@@ -17,7 +17,7 @@ export interface RouteRequest {
   readonly query: URLSearchParams;
   /** The parsed JSON of a change; undefined for none. */
   readonly body: unknown;
-  /** Aborted when the server stops. What is sent after the client has left throws. */
+  /** Aborted when the server stops. Sending throws once the client has left. */
   readonly signal: AbortSignal;
 }
 

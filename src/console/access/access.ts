@@ -43,7 +43,7 @@ export class Access {
     return typeof secret === 'string' ? await findSession(store, secret) : null;
   }
 
-  /** Refuses what a page of another site sends. @throws RefusedError with 403 */
+  /** Refuses requests of another site's page. @throws RefusedError with 403 */
   refuseForeign(scope: HttpScope): void {
     const site = headerOf(scope, 'sec-fetch-site');
     const origin = headerOf(scope, 'origin');

@@ -20,7 +20,7 @@ export async function namedVisitor(settings: NamingSettings, scope: HttpScope): 
   return (await bySite(settings, scope)) ?? byProxy(settings, scope);
 }
 
-/** What the function throws, or returns against its type, is a failure of the request, and never lets anybody in. */
+/** A function that throws, or returns another type, fails the request and lets nobody in. */
 async function bySite({ consoleUser }: NamingSettings, scope: HttpScope): Promise<Visitor | null> {
   if (consoleUser === null) return null;
   const user = v.parse(givenUser, await consoleUser(scope));
