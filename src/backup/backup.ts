@@ -1,6 +1,6 @@
 // Backs up a site while it runs: database, waiting messages, log and spool files, in one file.
 
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -79,6 +79,8 @@ function copyFileOf(path: string, to: string): void {
   const source = new Sqlite(path, { readonly: true, fileMustExist: true });
   try {
     source.prepare('vacuum into ?').run(to);
+    // A restored file is for the same users.
+    chmodSync(to, statSync(path).mode & 0o777);
   } finally {
     source.close();
   }

@@ -125,9 +125,9 @@ async function copyPart(part: LogPart, to: string): Promise<boolean> {
   return true;
 }
 
-/** Copies no more than the file has now: it may grow faster than it is copied. */
+/** Copies no more than the file has now, with its rights: it may grow faster than it is copied. */
 async function copyOpen(file: FileHandle, to: string): Promise<void> {
-  const { size } = await file.stat();
+  const { size, mode } = await file.stat();
   const read = file.createReadStream({ start: 0, end: Math.max(0, size - 1), autoClose: false });
-  await pipeline(size === 0 ? [] : read, createWriteStream(to, { flags: 'wx' }));
+  await pipeline(size === 0 ? [] : read, createWriteStream(to, { flags: 'wx', mode: mode & 0o777 }));
 }

@@ -23,6 +23,37 @@ export class BadBackupError extends LinodError {
   }
 }
 
+/** A restore that stopped when it had begun to replace files. */
+export class RestoreFailedError extends LinodError {
+  readonly file: string;
+  /** Where the files are that the site had before; null when it had none. */
+  readonly setAside: string | null;
+
+  constructor(file: string, setAside: string | null, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const before = setAside === null ? '' : `; what the site had before is in ${setAside}`;
+    super(
+      'LINOD_ERR_RESTORE_FAILED',
+      `backup ${file} is restored only in part: ${why}${before}; restore it again with --force`,
+      { cause },
+    );
+    this.file = file;
+    this.setAside = setAside;
+  }
+}
+
+/** The database was moved, and the messages were not. */
+export class MoveIncompleteError extends LinodError {
+  constructor(cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      'LINOD_ERR_MOVE_INCOMPLETE',
+      `the database was copied, and the messages were not: ${why}; empty the channels of the target, then use --layer alone`,
+      { cause },
+    );
+  }
+}
+
 /** A copied table differs from its source. The copy was undone. */
 export class CopyDiffersError extends LinodError {
   readonly table: string;

@@ -4,7 +4,7 @@ import type { ChannelLayer, Message, OpenLayerOptions, Received } from '../../ch
 import type { Site } from '../site/site.js';
 import { openStore, type Store } from '../store/store.js';
 import { type CopiedTable, copyRows, filledTables, type OnRows } from './copy-rows.js';
-import { CopyDiffersError, RefusedError } from './errors.js';
+import { CopyDiffersError, MoveIncompleteError, RefusedError } from './errors.js';
 import { refuseWorkers } from './refuse-workers.js';
 import { refuseUnknownOwners } from './site-tables.js';
 
@@ -42,7 +42,7 @@ const movedLayer: OpenLayerOptions = { capacity: 1_000_000 };
  * with a lease are copied as waiting ones.
  *
  * @throws RefusedError, before anything is copied, while a worker runs or when a target is not empty;
- *   CopyDiffersError
+ *   CopyDiffersError; MoveIncompleteError (`LINOD_ERR_MOVE_INCOMPLETE`) when only the database was copied
  */
 export async function move({ site, store, target, parts, onRows }: MoveOptions): Promise<MoveReport> {
   await refuseWorkers(site, store);
@@ -71,7 +71,11 @@ export async function move({ site, store, target, parts, onRows }: MoveOptions):
         );
       copyDatabase = () => copyRows(store, other, onRows);
     }
-    return { tables: await copyDatabase(), channels: await copyMessages() };
+    const tables = await copyDatabase();
+    const channels = await copyMessages().catch((error: unknown) => {
+      throw tables.length > 0 ? new MoveIncompleteError(error) : error;
+    });
+    return { tables, channels };
   } finally {
     for (const thing of opened) await thing.close();
   }

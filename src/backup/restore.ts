@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { version } from '../base/version.js';
 import { absent, findLogParts } from '../log/read/files.js';
 import { checkpointPath } from '../log/writer/checkpoint.js';
@@ -14,7 +15,7 @@ import { type BackupHead, unpack } from './archive.js';
 import { adoptSpool, spoolFiles } from './copy-log.js';
 import { copyRows, filledTables, type OnRows } from './copy-rows.js';
 import { embeddedFiles } from './embedded-files.js';
-import { BadBackupError, RefusedError } from './errors.js';
+import { BadBackupError, RefusedError, RestoreFailedError } from './errors.js';
 import { refuseWorkers } from './refuse-workers.js';
 import { refuseUnknownOwners } from './site-tables.js';
 
@@ -42,7 +43,7 @@ export interface RestoreReport {
  * backup was checked.
  *
  * @throws BadBackupError (`LINOD_ERR_BAD_BACKUP`); NewerDatabaseError; RefusedError while a worker runs, or when
- *   the site is not empty
+ *   the site is not empty; RestoreFailedError (`LINOD_ERR_RESTORE_FAILED`) when it stops half way
  */
 export async function restore({ site, file, force, onStep, onRows }: RestoreOptions): Promise<RestoreReport> {
   const work = await mkdtemp(join(site.directory, '.restore-'));
@@ -55,21 +56,28 @@ export async function restore({ site, file, force, onStep, onRows }: RestoreOpti
     await prepareDatabase(file, head, restored, database === undefined);
     await examine(site, force);
     onStep('restoring the database');
-    const setAside = await setAsideFiles(site);
+    // In one transaction: if it fails, the site is as it was.
     if (database === undefined) await fillServer(site, restored, onRows);
-    else await place(restored, database);
-    const messages = join(content, 'channels.db');
-    const hasMessages = layer !== undefined && existsSync(messages);
-    if (hasMessages) await place(messages, layer);
-    onStep('restoring the log');
-    const [logs, spools] = [join(content, 'log'), join(content, 'spool')];
-    const logFiles = await eachFile(logs, (path) => place(path, join(site.logDirectory, basename(path))));
-    await mkdir(site.spoolDirectory, { recursive: true });
-    const spoolFiles = await eachFile(spools, (path) =>
-      adoptSpool(path, join(site.spoolDirectory, basename(path))),
-    );
-    const { site: name, createdAt, linod } = head;
-    return { backup: { site: name, createdAt, linod }, logFiles, spoolFiles, hasMessages, setAside };
+    const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '');
+    const aside = join(site.directory, `before-restore-${stamp}`);
+    try {
+      const setAside = (await setAsideFiles(site, aside)) ? aside : null;
+      if (database !== undefined) await place(restored, database);
+      const messages = join(content, 'channels.db');
+      const hasMessages = layer !== undefined && existsSync(messages);
+      if (hasMessages) await place(messages, layer);
+      onStep('restoring the log');
+      const [logs, spools] = [join(content, 'log'), join(content, 'spool')];
+      const logFiles = await eachFile(logs, (path) => place(path, join(site.logDirectory, basename(path))));
+      await mkdir(site.spoolDirectory, { recursive: true });
+      const spoolFiles = await eachFile(spools, (path) =>
+        adoptSpool(path, join(site.spoolDirectory, basename(path))),
+      );
+      const { site: name, createdAt, linod } = head;
+      return { backup: { site: name, createdAt, linod }, logFiles, spoolFiles, hasMessages, setAside };
+    } catch (error) {
+      throw new RestoreFailedError(file, existsSync(aside) ? site.shorten(aside) : null, error);
+    }
   } finally {
     // A damaged archive ends the extraction while files of it are still being written.
     await rm(work, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
@@ -111,11 +119,14 @@ async function prepareDatabase(
 async function examine(site: Site, force: boolean): Promise<void> {
   const found = await logFiles(site);
   const { database } = embeddedFiles(site);
-  const isMissing = database !== undefined && !existsSync(database);
-  const store = isMissing ? null : await openOld(site, database !== undefined && force);
+  let store: Store | undefined;
   try {
-    if (store !== null) await refuseWorkers(site, store);
-    if (store !== null && !force) found.push(...(await filledTables(store)));
+    if (database === undefined || existsSync(database)) store = await openStore(site);
+    if (store !== undefined) await refuseWorkers(site, store);
+    if (store !== undefined && !force) found.push(...(await filledTables(store)));
+  } catch (error) {
+    const isReplaced = force && database !== undefined;
+    if (!isReplaced || !isDamage(error)) throw error;
   } finally {
     await store?.close();
   }
@@ -126,14 +137,10 @@ async function examine(site: Site, force: boolean): Promise<void> {
   );
 }
 
-/** @param mayBeDamaged whether a database that cannot be opened is null instead of an error */
-async function openOld(site: Site, mayBeDamaged: boolean): Promise<Store | null> {
-  try {
-    return await openStore(site);
-  } catch (error) {
-    if (mayBeDamaged && error instanceof StoreUnavailableError) return null;
-    throw error;
-  }
+/** A database that is locked, or that this user may not read, is not damaged: a worker may be using it. */
+function isDamage(error: unknown): boolean {
+  const cause = error instanceof StoreUnavailableError ? error.cause : error;
+  return cause instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(cause.code);
 }
 
 /** The files of the log, and the records that wait for it. */
@@ -142,18 +149,16 @@ async function logFiles(site: Site): Promise<string[]> {
   return [...parts.filter(({ bytes }) => bytes > 0).map(({ path }) => path), ...(await spoolFiles(site))];
 }
 
-/** @returns where the files of the site are now; null when it had none */
-async function setAsideFiles(site: Site): Promise<string | null> {
+/** Moves the files of the site into a directory, by their paths. @returns whether it had any */
+async function setAsideFiles(site: Site, directory: string): Promise<boolean> {
   const { database, layer } = embeddedFiles(site);
   const databases = [database, layer].flatMap((path) => (path ? [path, `${path}-wal`, `${path}-shm`] : []));
   const others = [...databases, checkpointPath(site.logFile)].filter((path) => existsSync(path));
-  const files = [...(await logFiles(site)), ...others];
-  if (files.length === 0) return null;
-  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  const directory = join(site.directory, `before-restore-${stamp}`);
-  await mkdir(directory);
-  for (const path of files) await place(path, join(directory, basename(path)));
-  return directory;
+  const files = new Set([...(await logFiles(site)), ...others]);
+  if (files.size === 0) return false;
+  await mkdir(directory, { mode: 0o700 });
+  for (const path of files) await place(path, join(directory, site.shorten(path)));
+  return true;
 }
 
 /** Moves a file, also to another file system. */

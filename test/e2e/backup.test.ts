@@ -1,6 +1,6 @@
 // Backups of busy sites, restored elsewhere, and sites that move between databases and layers: whole processes.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -113,6 +113,55 @@ t.test(
     t.same(await readdir(other.directory), before);
   },
 );
+
+t.test('a restore keeps rights, replaces a damaged database, and says what is left half way', async (t) => {
+  const site = new LiveSite(t, { files });
+  const file = join(testDirectory(t), 'backup.tar.gz');
+  await site.linod('rules', 'sync');
+  await site.linod('channels', 'send', 'orders', '--type', 'order.paid');
+  chmodSync(site.path('linod.db'), 0o600);
+  await site.linod('backup', file);
+  const other = new LiveSite(t, { files });
+  await other.linod('restore', file);
+  t.equal(statSync(other.path('linod.db')).mode & 0o777, 0o600);
+
+  writeFileSync(other.path('linod.db'), 'damaged'.repeat(1000));
+  t.match(await other.run('linod', 'restore', file), { code: 1, stderr: /cannot open the database/ });
+  await other.linod('restore', file, '--force');
+  t.match(await other.linod('rules'), /chaos0/);
+
+  // Below a file, there is no room for the messages.
+  other.environment = { LINOD_CHANNEL_LAYER: `sqlite:${other.path('application.mjs')}/channels.db` };
+  const { code, stderr } = await other.run('linod', 'restore', file, '--force');
+  t.equal(code, 1);
+  const [, aside = ''] =
+    /is restored only in part: .*; what the site had before is in (\S+);/.exec(stderr) ?? [];
+  t.ok(statSync(other.path(join(aside, 'linod.db'))).isFile(), stderr);
+});
+
+t.test('a move whose messages are refused says that the database was copied', async (t) => {
+  const site = new LiveSite(t);
+  const from = await loadSite(site.directory, { environment: {} });
+  const layer = await from.openLayer();
+  await layer.send('orders', { type: 'order.paid' });
+  await layer.close();
+  const { db } = await site.store();
+  await db.insertInto('rule_changes').values(change).execute();
+  const flags = {
+    databaseUrl: `sqlite:${site.path('new.db')}`,
+    channelLayer: `sqlite:${site.path('new-channels.db')}`,
+  };
+  const target = await loadSite(site.directory, { environment: {}, anew: true, flags });
+  const open = target.openLayer.bind(target);
+  const sendMany = () => Promise.reject(new Error('no room'));
+  target.openLayer = async (options) => Object.assign(await open(options), { sendMany });
+  const parts = ['database', 'layer'] as const;
+  const moving = move({ site: from, store: await site.store(), target, parts, onRows: () => undefined });
+  await t.rejects(moving, {
+    code: 'LINOD_ERR_MOVE_INCOMPLETE',
+    message: /the database was copied, and the messages were not: no room/,
+  });
+});
 
 t.test('a site moves to servers and back, and has the same rows', async (t) => {
   const redis = await RedisServer.start(t);
