@@ -11,11 +11,10 @@ import type { Site } from '../site/site.js';
 import type { AlarmRow, WorkerRow } from '../store/schema.js';
 import type { Store } from '../store/store.js';
 import { Deliveries } from './delivery/deliveries.js';
-import type { Way } from './delivery/notice.js';
 import { waysOf } from './delivery/ways.js';
 import { type Channels, channelFigures, localFindings, siteFindings } from './findings.js';
 import { Incidents } from './incidents.js';
-import { localKinds } from './kinds.js';
+import { forgottenMs, localKinds } from './kinds.js';
 
 /** The time between two passes. */
 const everyMs = 5000;
@@ -52,23 +51,14 @@ export class AlarmService {
 
   constructor(options: AlarmServiceOptions) {
     const { site, store, clock, logger, watcher, startedAt } = options;
-    const ways = this.#configured(site, logger);
+    // A wrong setting stops no worker, and no other way.
+    const ways = waysOf(site, (error) => logger.error('alarms do not go out by one of the ways', { error }));
     this.#options = options;
     this.#lease = new Lease(store.db, clock, 'alarms', watcher);
     const names = ways.map(({ name }) => name);
     this.#incidents = new Incidents(store.db, names);
     this.#deliveries = new Deliveries({ db: store.db, clock, site: site.name, ways, logger });
     this.#isOutageReported = startedAt === null;
-  }
-
-  /** A wrong setting must not stop a worker. */
-  #configured(site: Site, logger: Logger): Way[] {
-    try {
-      return waysOf(site);
-    } catch (error) {
-      logger.error('alarms are not delivered', { error });
-      return [];
-    }
   }
 
   /** Begins to watch. Somebody who may only read the database cannot. */
@@ -118,11 +108,14 @@ export class AlarmService {
       findings.push(...(await siteFindings(watched)));
     }
     const own = `${hostname()} `;
-    const isJudged = ({ kind, subject }: AlarmRow) => {
-      if (localKinds.has(kind)) return `${subject} `.startsWith(own);
+    const now = clock.now();
+    const isJudged = ({ kind, subject, seen_at }: AlarmRow) => {
+      // A machine that is gone, such as an old container, cannot say that it is well again.
+      if (localKinds.has(kind))
+        return `${subject} `.startsWith(own) || (leads && seen_at < now - forgottenMs);
       return leads && (kind !== 'channel-full' || this.#channels !== null);
     };
-    const { raised, cleared } = await this.#incidents.update(findings, isJudged, clock.now());
+    const { raised, cleared } = await this.#incidents.update(findings, isJudged, now);
     for (const { id, kind, text } of raised) logger.error(`alarm ${id}, ${kind}: ${text}`);
     for (const { id, kind, text } of cleared) logger.info(`alarm ${id}, ${kind}, is over: ${text}`);
     if (leads) this.#deliveries.begin();

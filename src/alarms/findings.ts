@@ -17,21 +17,23 @@ import { ruleFindings } from './rule-findings.js';
 /** From here on, a process drops the first of its records. */
 const spoolShare = 0.5;
 const fillingBytes = 200 * 1024 ** 2;
+/** The share of its limit below which something is well again. */
+const wellBelow = 0.8;
 
 /** Their subjects begin with the name of this machine. */
 export function localFindings(site: Site): Finding[] {
   const host = hostname();
   const findings = freeDisks(site)
-    .filter(({ free }) => free < fillingBytes)
+    .filter(({ free }) => free < fillingBytes / wellBelow)
     .map(({ directory, subject, free }): Finding => {
       const text = `the disk of ${directory} on ${host} is filling up: ${mebibytes(free)} are free`;
-      return { kind: 'disk-filling', subject, text };
+      return { kind: 'disk-filling', subject, text, isNear: free >= fillingBytes };
     });
   const waiting = directoryBytes(site.spoolDirectory);
   const most = spoolShare * site.settings.logSpoolMegabytes * 1024 ** 2;
-  if (waiting >= most) {
+  if (waiting >= wellBelow * most) {
     const text = `${mebibytes(waiting)} of log records wait in the spool of ${host}; from ${mebibytes(most)} on, a process drops records: is the log written?`;
-    findings.push({ kind: 'spool-filling', subject: host, text });
+    findings.push({ kind: 'spool-filling', subject: host, text, isNear: waiting < most });
   }
   return findings;
 }
@@ -82,9 +84,9 @@ async function problemFindings({ site, db, clock, workers }: Watched): Promise<F
 }
 
 function fullChannel({ channel, depth, capacity }: ChannelFigures): Finding[] {
-  if (depth < capacity) return [];
+  if (depth < wellBelow * capacity) return [];
   const text = `channel ${channel} is full: ${depth} messages wait, and further ones are refused`;
-  return [{ kind: 'channel-full', subject: channel, text }];
+  return [{ kind: 'channel-full', subject: channel, text, isNear: depth < capacity }];
 }
 
 function clockApart({ id, host, health }: WorkerRow): Finding[] {

@@ -6,7 +6,7 @@ import { UsageError } from '../base/errors.js';
 import { idList } from '../store/dialect.js';
 import type { AlarmDeliveryRow, AlarmRow, Database } from '../store/schema.js';
 import { transact } from '../store/transact.js';
-import { type Finding, isKind, keyOf, kindNames, kinds, noWorkerMs } from './kinds.js';
+import { type Finding, isKind, keyOf, kindNames, kinds, localKinds, noWorkerMs, repeatMs } from './kinds.js';
 
 /** What is no state but happens is over when it has not happened for so long. */
 const eventMs = 3_600_000;
@@ -41,9 +41,12 @@ export class Incidents {
     now: number,
   ): Promise<Changes> {
     const open = await this.#db.selectFrom('alarms').selectAll().where('cleared_at', 'is', null).execute();
-    const known = new Set(open.map(keyOf));
+    const seenAt = new Map(open.map((incident) => [keyOf(incident), incident.seen_at]));
     const found = new Set(findings.map(keyOf));
-    const lasting = this.#lasting(findings, now).filter((finding) => !known.has(keyOf(finding)));
+    const lasting = this.#lasting(findings, now).filter((finding) => !seenAt.has(keyOf(finding)));
+    const repeated = findings.filter(
+      (finding) => localKinds.has(finding.kind) && (seenAt.get(keyOf(finding)) ?? now) <= now - repeatMs,
+    );
     const over = open.filter((incident) =>
       incident.kind === 'log-gap'
         ? incident.seen_at < now - eventMs
@@ -52,9 +55,10 @@ export class Incidents {
     const mayAnnounce = open.some(
       ({ announced_at, acknowledged_at }) => (announced_at ?? acknowledged_at) === null,
     );
-    if (lasting.length === 0 && over.length === 0 && !mayAnnounce) return { raised: [], cleared: [] };
+    const noted = [...lasting, ...repeated];
+    if (noted.length === 0 && over.length === 0 && !mayAnnounce) return { raised: [], cleared: [] };
     return await transact(this.#db, async (tx) => {
-      for (const finding of lasting) await insert(tx, finding, now);
+      for (const finding of noted) await insert(tx, finding, now);
       const cleared = await this.#clear(tx, over, now);
       return { raised: await this.#announce(tx, now), cleared };
     });
@@ -65,9 +69,10 @@ export class Incidents {
     for (const key of this.#since.keys()) if (!found.has(key)) this.#since.delete(key);
     return findings.filter((finding) => {
       const key = keyOf(finding);
-      const since = this.#since.get(key) ?? finding.since ?? now;
+      // The clock may have been set back since.
+      const since = Math.min(this.#since.get(key) ?? finding.since ?? now, now);
       this.#since.set(key, since);
-      return now - since >= kinds[finding.kind].holdMs;
+      return finding.isNear !== true && now - since >= kinds[finding.kind].holdMs;
     });
   }
 

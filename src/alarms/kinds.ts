@@ -44,6 +44,10 @@ export function isKind(name: string): name is AlarmKind {
 /** These are judged on each machine about itself. Their subjects begin with its name. */
 export const localKinds: ReadonlySet<string> = new Set<AlarmKind>(['spool-filling', 'disk-filling']);
 
+/** How often a machine repeats what is wrong with it, and after how long without that it counts as gone. */
+export const repeatMs = 60_000;
+export const forgottenMs = 10 * repeatMs;
+
 /** Something that is wrong. The same kind and subject are the same incident. */
 export interface Finding {
   readonly kind: AlarmKind;
@@ -52,6 +56,8 @@ export interface Finding {
   readonly rule?: number;
   /** Since when, in ms since 1970, where that is known; default: since it was found. */
   readonly since?: number | null;
+  /** Near a limit and not beyond it: an open incident goes on, and none is raised. Otherwise it would come and go. */
+  readonly isNear?: boolean;
 }
 
 export function keyOf({ kind, subject }: { readonly kind: string; readonly subject: string }): string {

@@ -422,8 +422,9 @@ export function settingsSchema(directory: string) {
     }),
     alarmWebhook: setting({
       text: 'Where alarms are sent by HTTP. An empty text for nowhere.',
-      allowed: 'a URL that begins with http:// or https://, or an empty text',
-      schema: v.union([v.literal(''), v.pipe(text(/^https?:\/\/./), v.url())]),
+      allowed: 'a URL that begins with http:// or https://, without a user and password, or an empty text',
+      // Node refuses such a URL at each request, with an error that shows the password.
+      schema: v.union([v.literal(''), v.pipe(text(/^https?:\/\/[^@/?#]+(?:[/?#]|$)/), v.url())]),
       default: '',
       defaultText: 'nowhere',
       // Those of chats contain a key.

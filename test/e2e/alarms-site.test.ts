@@ -78,6 +78,24 @@ t.test('the last worker is gone: the console and linod serve watch', async (t) =
   t.equal((await db.selectFrom('alarms').where('kind', '=', 'no-worker').selectAll().execute()).length, 2);
 });
 
+t.test('linod serve starts without its database, and watches when that is there', async (t) => {
+  const server = await PostgresServer.start(t);
+  const databaseUrl = await server.createDatabase();
+  const config = { name: 'test', shippedProcedures: false, alarmCommand: 'true', databaseUrl };
+  const served = `export default { ...${JSON.stringify(config)}, application: () => async () => {} };`;
+  const site = new LiveSite(t, { databaseUrl, files: { 'linod.config.ts': served } });
+  await server.stop();
+  const program = site.start('linod', 'serve', '--http', '127.0.0.1:0');
+  await program.printed(/^serving site test/);
+  await server.start();
+  const { db } = await site.store();
+  await eventually('it watches', async () => {
+    return (await db.selectFrom('leases').selectAll().where('name', '=', 'alarms').execute()).length > 0;
+  });
+  program.kill('SIGTERM');
+  t.match(await program.ended(), { code: 0 });
+});
+
 const mount = 'mount -t tmpfs -o size=30m none "$1"';
 const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', `${mount}`, 'sh', '/mnt']).status === 0;
 

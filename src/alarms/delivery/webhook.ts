@@ -25,7 +25,7 @@ export function webhookWay({ alarmWebhook, alarmWebhookSecret, alarmWebhookForma
     // A receiver of JSON takes one notice at a time; people read a list of them.
     most: isSlack ? 20 : 1,
     async send(notices, signal) {
-      const payload = JSON.stringify(isSlack ? { text: notices.map(headline).join('\n') } : notices[0]);
+      const payload = JSON.stringify(isSlack ? { text: slackText(notices) } : notices[0]);
       const response = await fetch(alarmWebhook, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...signature(notices, payload, alarmWebhookSecret) },
@@ -38,6 +38,12 @@ export function webhookWay({ alarmWebhook, alarmWebhookSecret, alarmWebhookForma
       return `${response.status} ${answer}`.trim();
     },
   };
+}
+
+/** A message of a job must not address a whole channel. Source: docs.slack.dev, "Formatting message text". */
+function slackText(notices: readonly Notice[]): string {
+  const text = notices.map(headline).join('\n');
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 function signature([notice]: readonly Notice[], payload: string, secret: string): Record<string, string> {

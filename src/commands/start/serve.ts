@@ -94,7 +94,7 @@ async function serveSite(site: Site): Promise<void> {
         heartbeatFails: () => false,
       });
       operations.ready();
-      const alarms = await watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
+      const alarms = watchAlarmsApart({ site, layer, logger: logger.child('alarms') });
       await aborted(stop.signal);
       await server.close(graceSeconds * 1000);
       await alarms.close();

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import type { ChannelLayer } from '../../../channels/index.js';
 import { lookAround } from '../../actors/tables.js';
 import { AlarmService } from '../../alarms/alarm-service.js';
+import { systemClock } from '../../base/clock.js';
+import { awaitStore } from '../../daemon/awaited-store.js';
 import type { Logger } from '../../log/logger.js';
 import { databaseClock } from '../../membership/database-clock.js';
 import type { Site } from '../../site/site.js';
@@ -33,24 +35,48 @@ export async function watchAlarms({ site, store, layer, logger }: Watched): Prom
 }
 
 /**
- * The same for a program that has no database open, if the site wants alarms. Without the database, it goes on
- * without them.
+ * The same for a program that has no database open, if the site wants alarms. The program goes on while the
+ * database is away, and watches when it is there.
  */
-export async function watchAlarmsApart(watched: Omit<Watched, 'store'>): Promise<{ close(): Promise<void> }> {
+export function watchAlarmsApart(watched: Omit<Watched, 'store'>): { close(): Promise<void> } {
   const { alarmMail, alarmWebhook, alarmCommand } = watched.site.settings;
   if (alarmMail.length + alarmCommand.length === 0 && alarmWebhook === '')
     return { close: async () => undefined };
+  const stop = new AbortController();
+  const watching = watchWhenThere(watched, stop.signal).catch((error: unknown) => {
+    watched.logger.warning('this server does not watch for alarms', { error });
+    return undefined;
+  });
+  return {
+    close: async () => {
+      stop.abort();
+      await (await watching)?.();
+    },
+  };
+}
+
+/** @returns ends it; undefined when `stop` was aborted before the database was there */
+async function watchWhenThere(
+  watched: Omit<Watched, 'store'>,
+  stop: AbortSignal,
+): Promise<(() => Promise<void>) | undefined> {
+  const { site, logger } = watched;
+  const opened = await awaitStore({
+    open: () => openStore(site),
+    clock: systemClock,
+    signal: stop,
+    onAway: ({ message }) => logger.warning(`this server does not watch for alarms yet: ${message}`),
+  });
+  if (opened === null) return undefined;
+  const { store } = opened;
   try {
-    const store = await openStore(watched.site);
     const service = await watchAlarms({ ...watched, store });
-    return {
-      close: async () => {
-        await service.close();
-        await store.close();
-      },
+    return async () => {
+      await service.close();
+      await store.close();
     };
   } catch (error) {
-    watched.logger.warning('this server does not watch for alarms', { error });
-    return { close: async () => undefined };
+    await store.close();
+    throw error;
   }
 }

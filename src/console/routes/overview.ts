@@ -65,6 +65,7 @@ async function foundProblems(
     ...(await siteFindings({ site, db: store.db, clock, workers, channels })),
     ...localFindings(site),
   ]
+    .filter(({ isNear }) => isNear !== true)
     .map((finding) => ({ code: finding.kind, text: finding.text, link: linkOf(finding) }))
     .filter(({ link }) => !links.has(link));
   const isAway = channels === null && layer.extensions.has('stats');

@@ -1,8 +1,13 @@
 import t, { type Test } from 'tap';
+import { AlarmService } from '../../../src/alarms/alarm-service.js';
+import { waysOf } from '../../../src/alarms/delivery/ways.js';
 import { siteFindings } from '../../../src/alarms/findings.js';
 import { Incidents, listIncidents, noteLogGap, silence } from '../../../src/alarms/incidents.js';
 import type { Finding } from '../../../src/alarms/kinds.js';
-import { type Bench, openBench } from '../../support/site.js';
+import { Logger } from '../../../src/log/logger.js';
+import { loadSite } from '../../../src/site/site.js';
+import { eventually } from '../../support/programs.js';
+import { type Bench, openBench, siteDirectory } from '../../support/site.js';
 
 const nothing = () => undefined;
 const yearly = { everyUnit: 'yearly' } as const;
@@ -173,4 +178,74 @@ t.test('lost log records are announced once, and over when none was lost for an 
   bench.clock.advance(hour / 2);
   await pass();
   t.same(await queued(bench), ['raised log-gap by mail', 'cleared log-gap by mail']);
+});
+
+t.test('a clock that is set back delays no alarm', async (t) => {
+  const { bench } = await open(t);
+  const incidents = new Incidents(bench.store.db, ['mail']);
+  const pass = (now: number) => incidents.update([deaf], () => true, now);
+  const now = bench.clock.now();
+  await pass(now);
+  await pass(now - hour);
+  await pass(now - hour + 5000);
+  t.same(await queued(bench), ['raised deaf by mail']);
+});
+
+t.test('a channel at its limit is one incident, until there is room again', async (t) => {
+  const { bench, pass } = await open(t);
+  const { site, store, clock } = bench;
+  const count = async (depth: number) => {
+    const channels = [{ channel: site.channel, depth, capacity: 100, onLease: 0, dead: 0 }];
+    const found = await siteFindings({ site, db: store.db, clock, workers: [], channels });
+    await pass(...found.filter(({ kind }) => kind === 'channel-full'));
+  };
+  await count(99);
+  await count(99);
+  t.same(await queued(bench), []);
+  for (const depth of [100, 99, 100, 81, 100]) await count(depth);
+  t.same(await queued(bench), ['raised channel-full by mail']);
+  await count(79);
+  t.same(await queued(bench), ['raised channel-full by mail', 'cleared channel-full by mail']);
+});
+
+t.test('what a machine says of itself is over when the machine is gone, and not before', async (t) => {
+  const { bench, pass } = await open(t);
+  const { site, store, clock } = bench;
+  const disk = (host: string): Finding => {
+    return { kind: 'disk-filling', subject: `${host} /data`, text: `the disk of /data on ${host} fills up` };
+  };
+  await pass(disk('pod-1'), disk('pod-2'));
+  clock.advance(hour);
+  const other = new Incidents(store.db, ['mail']);
+  await other.update([disk('pod-2')], () => false, clock.now());
+  const layer = await site.openLayer();
+  const logger = new Logger({ sink: { write: () => undefined }, name: 'alarms', level: 'INFO' });
+  const workers = async () => [];
+  const who = { watcher: 'w1', startedAt: null, workers };
+  const service = new AlarmService({ site, store, layer, logger, clock, ...who });
+  t.teardown(async () => {
+    await service.close();
+    await layer.close();
+  });
+  service.start();
+  await eventually('that of the machine that is gone is over', async () =>
+    (await listIncidents(store.db, 0, clock.now())).some(({ cleared_at }) => cleared_at !== null),
+  );
+  const listed = (await listIncidents(store.db, 0, clock.now())).filter(
+    ({ kind }) => kind === 'disk-filling',
+  );
+  t.match(listed, [
+    { subject: 'pod-2 /data', cleared_at: null },
+    { subject: 'pod-1 /data', cleared_at: Number },
+  ]);
+});
+
+t.test('a way that lacks a setting keeps no other way from sending', async (t) => {
+  const config = { alarmMail: ['ops@example.org'], alarmCommand: ['page'] };
+  const site = await loadSite(siteDirectory(t, config), { environment: {} });
+  const bad: unknown[] = [];
+  const names = waysOf(site, (error) => bad.push(error)).map(({ name }) => name);
+  t.same(names, ['command']);
+  t.match(bad, [{ message: /alarmMail.*it needs mailUrl, which is not set/ }]);
+  t.throws(() => waysOf(site), { code: 'LINOD_ERR_BAD_CONFIG' });
 });
