@@ -270,7 +270,7 @@ export interface LogPage {
   readonly isEnd: boolean;
 }
 
-/** `GET api/log/around?id=ID&lines=50`: LogPage with what stands around a line, unfiltered. */
+/** `GET api/log/around?id=ID&lines=50`: LogPage with the lines around a line, unfiltered. */
 /** `GET api/log/download?FILTER`: the filtered lines as text, as they are in the log. */
 
 /** Numbers of a sender that are not in the log. */

@@ -363,7 +363,7 @@ async function shown(page: Page, text: string): Promise<void> {
   await page.locator('.line', { hasText: text }).first().waitFor();
 }
 
-t.test('the page follows, pauses, filters, and shows what stands around a line', async (t) => {
+t.test('the page follows, pauses, filters, and shows the lines around a line', async (t) => {
   const server = await ConsoleServer.start(t);
   const { logFile } = server.site;
   mkdirSync(dirname(logFile), { recursive: true });

@@ -30,7 +30,7 @@ const table: TableOf<AuditRow> = {
       cell: ({ user, role, address }) => <span title={`${role}, from ${address}`}>{user}</span>,
     },
     { title: 'Action', width: '9rem', cell: ({ action }) => action },
-    { title: 'Of', width: '9rem', cell: ({ target }) => <Target target={target} /> },
+    { title: 'Target', width: '9rem', cell: ({ target }) => <Target target={target} /> },
     { title: 'Detail', class: 'wide', cell: ({ detail }) => detail },
     { title: 'Undo', width: '5rem', cell: ({ undo, detail }) => undo && <Undo {...undo} text={detail} /> },
   ],

@@ -21,7 +21,7 @@ const levels = {
 
 export function LogPage() {
   const line = queryValue('line');
-  // What stands around a line is not filtered.
+  // The lines around a line are not filtered.
   const filter = line === '' ? pickQuery(filters).slice(1) : '';
   const log = useLive(() => new LogWindow(filter, line), `${filter} ${line}`);
   const completeness = useCompleteness();
@@ -43,7 +43,7 @@ export function LogPage() {
         </div>
       ) : (
         <p>
-          This is what stands around a line. <Link to="/log">Show the end of the log</Link>
+          These are the lines around one line. <Link to="/log">Show the end of the log</Link>
         </p>
       )}
       {log.error.value !== null && <p class="problem bad">{log.error.value}</p>}

@@ -20,7 +20,12 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     return () => dialog?.close();
   }, []);
   return (
-    <dialog ref={element} aria-label={title} onClose={onClose}>
+    <dialog
+      ref={element}
+      aria-label={title}
+      // When its page is gone, the address is that of another.
+      onClose={({ currentTarget }) => currentTarget.isConnected && onClose()}
+    >
       <header>
         <h2>{title}</h2>
         <button type="button" class="plain" aria-label="Close" onClick={() => element.current?.close()}>

@@ -95,7 +95,7 @@ function Line({ line, gaps, isMarked }: LineProps) {
   const row = useMemo(
     () => (
       <div class="line" data-row={id} tabIndex={-1} aria-current={isMarked || undefined}>
-        <Link to={`/log?line=${id}`} class="at" title="Show what stands around this line">
+        <Link to={`/log?line=${id}`} class="at" title="Show the lines around this one">
           {at === null ? 'no record' : <Time at={at} />}
           {at?.slice(19, -1)}
         </Link>
