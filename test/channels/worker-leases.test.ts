@@ -67,7 +67,7 @@ t.test('a message whose handler throws comes again, and in the end is a dead let
     got.push(n);
     if (n === 0) throw new Error('broken');
   });
-  const { stop, worker } = runForReal(t, { application, layer, channels: ['a'], lease: 40 });
+  const { stop, worker } = runForReal(t, { application, layer, channels: ['a'], lease: 500 });
   await sendNumbers(layer, 'a', 3);
   const letter = await layer.receive('a.dead');
   t.match(letter, { type: 'dead.letter', channel: 'a', deliveries: 3, message: { type: 'number', n: 0 } });
