@@ -316,7 +316,15 @@ t.test('through cut connections and a killed worker each record comes once, in o
   const numbered = all.filter((name) => !name.startsWith('-'));
   const isLast = `drawn.includes(${JSON.stringify(numbered.at(-1))})`;
   await eventually('the page draws the last record', () => page.evaluate<boolean>(isLast));
-  t.same(await page.evaluate(`drawn.filter((name) => name !== '')`), numbered);
+  const drawn = await page.evaluate<string[]>('drawn');
+  // On a slow machine the page draws less than all, and says how much it leaves out.
+  const note = page.getByText(/lines? left out, because/);
+  const leftOut =
+    (await note.count()) === 0 ? 0 : Number(((await note.textContent()) ?? '').replace(/\D/g, ''));
+  t.equal(drawn.length + leftOut, all.length);
+  const kept = new Set(drawn);
+  const ofSenders = drawn.filter((name) => name !== '');
+  t.same(ofSenders, leftOut === 0 ? numbered : numbered.filter((name) => kept.has(name)));
   const { records, isSound } = await report(site.site.logFile);
   t.ok(isSound);
   t.equal(numbered.length, records);

@@ -47,7 +47,10 @@ Example:
         const { move } = await import('../../backup/move.js');
         const moved = await move({ site, store, target, parts, ...progress }).finally(progress.clear);
         const { tables, channels } = moved;
-        if (flags.json) return printJson({ tables, channels, settings });
+        const shown = Object.entries(settings).map(
+          ([name, url]) => [name, hidePassword(String(url))] as const,
+        );
+        if (flags.json) return printJson({ tables, channels, settings: Object.fromEntries(shown) });
         printTable(
           [
             { title: 'table', cell: ({ table }) => table },
@@ -59,8 +62,7 @@ Example:
         for (const channel of channels) print(channelText(channel));
         say(`everything was copied and compared; ${site.shorten(store.name)} is unchanged`);
         say(`write into ${basename(site.configFile)}, then start the workers:`);
-        for (const [name, url] of Object.entries(settings))
-          print(`  ${name}: '${hidePassword(String(url))}',`);
+        for (const [name, url] of shown) print(`  ${name}: '${url}',`);
       });
     });
 }
