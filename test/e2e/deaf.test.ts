@@ -41,17 +41,19 @@ t.test(
     worker.kill('SIGUSR2');
     await site.logged(/^status .*"channel":"linod_test","state":"deaf"/);
 
+    // The worker looks every few seconds, after the commands have seen it.
+    const channels = ['linod_test', 'linod_test.log'];
+    for (const channel of channels) await site.logged(new RegExp(`^listening on ${channel} is deaf`));
     server.continue();
     await eventually(
       'they hear again',
       async () => (await states(site)).join() === 'waiting,waiting,waiting',
     );
-    for (const channel of ['linod_test', 'linod_test.log'])
-      await site.logged(new RegExp(`^listening on ${channel} hears again`));
+    for (const channel of channels) await site.logged(new RegExp(`^listening on ${channel} hears again`));
     worker.kill('SIGTERM');
     t.match(await worker.ended(), { code: 0 });
     const records = await site.records();
-    for (const channel of ['linod_test', 'linod_test.log']) {
+    for (const channel of channels) {
       const told = records.flatMap(({ text }) => {
         const [, what] = /^listening on (\S+ (?:is deaf|hears again))/.exec(text) ?? [];
         return what?.startsWith(`${channel} `) ? [what.slice(channel.length + 1)] : [];
