@@ -30,6 +30,8 @@ const systemNeeds = [
   { packages: ['nginx-light'], isThere: () => existsSync('/usr/sbin/nginx') },
   // The tests start their own servers, not the one of the package.
   { packages: ['postgresql'], isThere: () => succeeds('sh', ['-c', 'ls /usr/lib/postgresql/*/bin/initdb']) },
+  { packages: ['systemd'], isThere: () => succeeds('systemd-analyze', ['--version']) },
+  { packages: ['openssl'], isThere: () => succeeds('openssl', ['version']) },
   { packages: ['logrotate'], isThere: () => succeeds('/usr/sbin/logrotate', ['--version']) },
 ];
 
