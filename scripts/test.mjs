@@ -8,6 +8,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { buildTap, installPackages, run } from './bootstrap.mjs';
@@ -65,7 +66,8 @@ async function buildAndCheck() {
 
 /** Runs the named test files with tap, or all, and prints the failures. @returns the totals */
 async function runTests(files) {
-  const words = ['tap', '--reporter=tap', '--jobs=4', ...files];
+  // Tests often wait, so one more than the processors. Still more would make each other late.
+  const words = ['tap', '--reporter=tap', `--jobs=${availableParallelism() + 1}`, ...files];
   const tap = spawn('npx', words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(tap, 'exit');
   const times = [];
