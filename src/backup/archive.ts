@@ -50,7 +50,10 @@ export async function pack(
  * @throws BadBackupError (`LINOD_ERR_BAD_BACKUP`), or the file system's error
  */
 export async function unpack(file: string, directory: string): Promise<BackupHead> {
-  await (await open(file, 'r')).close();
+  const handle = await open(file, 'r').catch((error: Error) => {
+    throw new BadBackupError(file, `it cannot be read: ${error.message}`, { cause: error });
+  });
+  await handle.close();
   await mkdir(directory);
   try {
     const isFile = (_: string, entry: object) => 'type' in entry && /^(Old)?File$/.test(String(entry.type));

@@ -28,7 +28,7 @@ export function healthCommand(): Command {
 It reads the heartbeats of all workers in the database and, where the setting health is set, asks the worker
 of this machine.
 
-Exit codes: 0 ready, 3 not ready, 1 it cannot tell, as the database does not answer.
+Exit codes: 0 ready, 3 not ready, 1 unknown, as the database does not answer.
 
 Example:
   $ linod health || echo "call somebody"`,

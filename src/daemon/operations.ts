@@ -76,7 +76,7 @@ export class Operations {
     const { health: address } = site.settings;
     this.#unwatch = watchLoop((lateSeconds) => this.#metrics.loopLag.observe(lateSeconds));
     this.#notifier = Notifier.take({
-      onTrouble: ({ message }) => log('WARNING', `systemd is not told how this process is: ${message}`),
+      onTrouble: ({ message }) => log('WARNING', `systemd does not hear how this process is: ${message}`),
     });
     if (address === '') return;
     this.#server = new ProbeServer({

@@ -94,6 +94,8 @@ t.test(
     const whole = readFileSync(file);
     const nowhere = await site.run('linod', 'backup', '/nonexistent/backup.tar.gz');
     t.match(nowhere, { code: 1, stderr: /backup \/nonexistent\/backup\.tar\.gz cannot be made: ENOENT/ });
+    const unread = await site.run('linod', 'restore', '/nonexistent/backup.tar.gz');
+    t.match(unread, { code: 1, stderr: /cannot be restored: it cannot be read: ENOENT/ });
     const flipped = (at: number) => {
       const copy = Buffer.from(whole);
       copy[at] = (copy[at] ?? 0) ^ 0xff;

@@ -16,7 +16,7 @@ interface ActionProps {
   readonly isDisabled?: boolean;
   /** Asked first. */
   readonly question?: Question;
-  /** Returns what to tell the user; a failure is shown, too. Gets the text that the question asked for. */
+  /** Returns what to say to the user; a failure is shown, too. Gets the text that the question asked for. */
   readonly run: (text: string) => Promise<string>;
   readonly children: ComponentChildren;
 }

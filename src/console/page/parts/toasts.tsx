@@ -1,4 +1,4 @@
-// Sentences that tell what happened, to see and to hear.
+// Sentences that say what happened, to see and to hear.
 
 import { signal } from '@preact/signals';
 import { messageOf } from '../api.js';
